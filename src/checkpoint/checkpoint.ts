@@ -6,7 +6,7 @@
  * Invariants: CP-1 to CP-9, docs/invariants.md.
  * Design: docs/design/0048-checkpoint.md.
  */
-import { compareBytes, MiB, VarveError } from '../base/index.js'
+import { compareBytes, MiB, Turns, VarveError } from '../base/index.js'
 import type { Clock, FileNum, FileOrigin } from '../base/index.js'
 import { UniqueNames } from '../engine/index.js'
 import type { Engine, Operation, Operations } from '../engine/index.js'
@@ -124,6 +124,7 @@ async function write(
     const verify = call.verify ? (file: SourceFile) => checkInFull(file, check) : null
     const placed = await placeFiles(needed, {
       vfs, dir, databaseId, target, mode, base, pace, bytesPerSecond, operation, verify,
+      turns: new Turns(clock),
     })
     operation.check()
     await target.finish({ ...origin, lineage }, manifestNum, own)

@@ -47,8 +47,8 @@ export class Moment {
   private readonly engine: Engine
   private readonly version: Version
   private readonly seqNum: SeqNum
-  /** The position of what is in no memtable that is taken. */
-  private readonly flushedPosition: Uint8Array | null
+  /** The position that counts where no sealed memtable has one: what goes on is not asked again. */
+  private readonly positionNow: Uint8Array | null
   private readonly logs: readonly TakenLog[]
   /** The memtables of those logs that are in no table yet, newest first. */
   private readonly memtables: readonly Memtable[]
@@ -68,7 +68,8 @@ export class Moment {
     this.isRotated = takes === 'sealed'
     this.manifestNum = versions.allocateFileNum()
     this.seqNum = takes === 'none' ? version.lastSeqNum : this.isRotated ? pipeline.lastSeqNum : engine.visibleSeqNum
-    this.flushedPosition = takes === 'none' ? version.position : versions.current.position
+    const flushedPosition = takes === 'none' ? version.position : versions.current.position
+    this.positionNow = takes === 'written' ? engine.position : flushedPosition
     this.memtables = takes === 'none' ? [] : engine.state.memtables.slice(this.isRotated ? 1 : 0)
     this.logs = takes === 'none' ? [] : this.takeLogs()
     this.logBytes = this.logs.reduce((sum, { log }) => sum + log.writtenEnd, 0)
@@ -153,8 +154,8 @@ export class Moment {
   }
 
   private position(): Uint8Array | null {
-    for (const { position } of this.memtables) if (position !== null) return position
-    return this.flushedPosition
+    const sealed = this.isRotated ? this.memtables : []
+    return sealed.find(({ position }) => position !== null)?.position ?? this.positionNow
   }
 }
 

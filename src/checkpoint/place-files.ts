@@ -1,15 +1,18 @@
 /**
  * What: gives a checkpoint its tables, value logs and logs: as links to the source's files or to those of an earlier
  * checkpoint, or as copies.
- * Owns: nothing. Thread: main; the disk works in the thread pool.
+ * Owns: nothing. Thread: main; links in short steps, copies in the thread pool.
  * Invariants: CP-2 only what never changes again is linked: no log that is written, no manifest, no lock, no marker.
  * CP-6 the source is only read.
  */
-import { corruption, errnoOf, ioError, MiB, runAsync, sameFile, VarveError } from '../base/index.js'
+import { corruption, errnoOf, ioError, MiB, runAsync, runSync, sameFile, step, VarveError } from '../base/index.js'
+import type { Steps, Turns } from '../base/index.js'
 import type { Operation } from '../engine/index.js'
 import type { Pace } from '../report/index.js'
 import { identityOf } from '../tables/index.js'
-import { closeQuietly, inPool, openFile, readFully, syncFile, withFile, writeFully } from '../vfs/index.js'
+import {
+  closeQuietly, inPool, openFile, readFully, statFile, syncFile, unlinkFile, withFile, writeFully,
+} from '../vfs/index.js'
 import type { Vfs, VfsFile } from '../vfs/index.js'
 import type { CheckpointMode } from './checkpoint-call.js'
 import { orEnd } from './log-end.js'
@@ -17,6 +20,8 @@ import { checkSame } from './source-file.js'
 import type { SourceFile } from './source-file.js'
 import type { Target } from './target.js'
 
+/** As many as the thread pool takes of large calls: one reads or writes while the other is synced. */
+const COPIES_AT_ONCE = 2
 /** Bytes that are read and written at a time. */
 const PIECE_BYTES = MiB
 /** At a low pace pieces are smaller, so that no rest is longer than a tenth of a second. */
@@ -46,6 +51,7 @@ export interface PlaceOptions {
   pace: Pace
   bytesPerSecond: number
   operation: Operation
+  turns: Turns
   /** Reads a file of the target back, in full; null when that is not asked for. */
   verify: ((file: SourceFile) => Promise<void>) | null
 }
@@ -53,8 +59,25 @@ export interface PlaceOptions {
 /** Puts the files there, each durable but for its name. */
 export async function placeFiles(files: readonly SourceFile[], options: PlaceOptions): Promise<PlacedBytes> {
   const placing = new Placing(options)
-  for (const file of files) await placing.place(file)
+  await inLanes(await placing.linkAll(files), COPIES_AT_ONCE, (file) => placing.fetchOne(file))
   return placing.placed
+}
+
+/** Works on some items at a time, in their order. The first failure ends it; then nothing is under way any more. */
+async function inLanes<T>(items: readonly T[], count: number, work: (item: T) => Promise<void>): Promise<void> {
+  let next = 0
+  let failure: { error: unknown } | null = null
+  const lane = async (): Promise<void> => {
+    while (failure === null && next < items.length) {
+      try {
+        await work(items[next++]!)
+      } catch (error) {
+        failure ??= { error }
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(count, items.length) }, lane))
+  if (failure !== null) throw (failure as { error: unknown }).error
 }
 
 class Placing {
@@ -63,7 +86,6 @@ class Placing {
   /** False once the system has said that there are no links between the two directories. */
   private linksSource = true
   private linksBase = true
-  private piece: Uint8Array | null = null
 
   constructor(options: PlaceOptions) {
     this.options = options
@@ -71,63 +93,87 @@ class Placing {
     this.linksBase = options.base !== null
   }
 
-  async place(file: SourceFile): Promise<void> {
-    const { operation } = this.options
-    operation.check()
-    if (file.content === undefined && this.linksSource && await this.link(file)) {
+  /**
+   * Links what can be linked to the source's files, and gives the rest. A link takes microseconds, and many times that
+   * through the thread pool: so they are made here, in short steps.
+   */
+  async linkAll(files: readonly SourceFile[]): Promise<SourceFile[]> {
+    const { operation, turns, vfs } = this.options
+    const left: SourceFile[] = []
+    for (const file of files) {
+      operation.check()
+      const isTried = file.content === undefined && this.linksSource
+      if (!isTried || !(vfs.hasSyncIo ? runSync(this.link(file)) : await runAsync(this.link(file)))) {
+        left.push(file)
+        continue
+      }
       this.placed.linkedBytes += file.bytes
       operation.progress.add(file.bytes, 1)
-    } else if (file.content === undefined && this.linksBase && await this.reuse(file)) {
+      if (turns.isOverNow()) await turns.next()
+    }
+    return left
+  }
+
+  /** Links a file to the earlier checkpoint's, or copies it. */
+  async fetchOne(file: SourceFile): Promise<void> {
+    const { operation } = this.options
+    operation.check()
+    if (file.content === undefined && this.linksBase && await this.reuse(file)) {
       this.placed.reusedBytes += file.bytes
       operation.progress.add(file.bytes, 1)
-    } else {
-      await this.copy(file)
-      this.placed.copiedBytes += file.bytes
-      operation.progress.add(0, 1)
+      return
     }
+    await this.copy(file)
+    this.placed.copiedBytes += file.bytes
+    operation.progress.add(0, 1)
   }
 
   // ── Links ───────────────────────────────────────────────────────────────────────────────────────
 
   /** False: there can be no link, or the file of that name is another one by now. */
-  private async link(file: SourceFile): Promise<boolean> {
+  private *link(file: SourceFile): Steps<boolean> {
     const { vfs, dir, target, mode } = this.options
-    const path = target.pathOf(file.name)
+    const { name, handle } = file
+    const [from, to] = [vfs.join(dir, name), target.pathOf(name)]
     try {
-      await vfs.link(vfs.join(dir, file.name), path)
+      yield* step({ sync: () => vfs.linkSync(from, to), async: () => vfs.link(from, to) })
     } catch (error) {
       const errno = errnoOf(error)
-      if (errno === 'ENOENT' && file.handle !== undefined) return false
+      if (errno === 'ENOENT' && handle !== undefined) return false
       const isRefused = NO_LINKS.has(errno)
-      if (mode === 'link' || !(isRefused || errno === TOO_MANY_LINKS)) throw linkError(error, file.name)
+      if (mode === 'link' || !(isRefused || errno === TOO_MANY_LINKS)) throw linkError(error, name)
       if (isRefused) this.linksSource = false
       return false
     }
-    if (await this.isLinked(file)) return true
-    await attempt('unlink', file.name, target.vfs.unlink(path))
-    return false
+    try {
+      if (yield* this.isLinked(file)) return true
+      yield* unlinkFile(target.vfs, to)
+      return false
+    } catch (error) {
+      throw ioError(error, 'link', name)
+    }
   }
 
   /** Looks whether what was linked is what was meant: the writer may have removed the name meanwhile, and used it. */
-  private async isLinked(file: SourceFile): Promise<boolean> {
+  private *isLinked(file: SourceFile): Steps<boolean> {
     const { vfs, dir, target } = this.options
-    const { name } = file
-    const made = await attempt('look at', name, target.vfs.stat(target.pathOf(name)))
-    const meant = file.handle === undefined
-      ? (await attempt('look at', name, vfs.stat(vfs.join(dir, name))))?.identity : file.handle.identitySync()
-    if (made !== null && made.identity === meant && made.size >= file.bytes) return true
+    const { name, handle, bytes } = file
+    const made = yield* statFile(target.vfs, target.pathOf(name))
+    const meant = handle === undefined
+      ? (yield* statFile(vfs, vfs.join(dir, name)))?.identity : handle.identitySync()
+    if (made !== null && made.identity === meant && made.size >= bytes) return true
     try {
-      await this.checkMade(file) // one that was replaced by an equal one is as good
+      yield* this.checkMade(file) // one that was replaced by an equal one is as good
       return true
     } catch (error) {
-      if (file.handle === undefined) throw ioError(error, 'read', name)
+      if (handle === undefined) throw error
       return false
     }
   }
 
-  private async checkMade(file: SourceFile): Promise<void> {
+  private checkMade(file: SourceFile): Steps<void> {
     const { target, databaseId } = this.options
-    await runAsync(withFile(target.vfs, target.pathOf(file.name), 'read', (made) => checkSame(made, file, databaseId)))
+    return withFile(target.vfs, target.pathOf(file.name), 'read', (made) => checkSame(made, file, databaseId))
   }
 
   /** Links the file of the earlier checkpoint, if that has it and it is good. */
@@ -144,7 +190,7 @@ class Placing {
       return false
     }
     try {
-      await this.checkMade(file)
+      await runAsync(this.checkMade(file))
       await verify?.(file)
       return true
     } catch (error) {
@@ -157,7 +203,7 @@ class Placing {
   // ── Copies ──────────────────────────────────────────────────────────────────────────────────────
 
   private async copy(file: SourceFile): Promise<void> {
-    const { vfs, dir, target, databaseId, verify } = this.options
+    const { vfs, dir, target, verify } = this.options
     const { content, handle, name, bytes } = file
     const made = await attempt('create', name, runAsync(openFile(target.vfs, target.pathOf(name), 'create')))
     try {
@@ -179,16 +225,15 @@ class Placing {
     } finally {
       await runAsync(closeQuietly(made))
     }
-    await attempt('read', name, runAsync(withFile(target.vfs, target.pathOf(name), 'read', (copied) =>
-      checkSame(copied, file, databaseId))))
+    await attempt('read', name, runAsync(this.checkMade(file)))
     await verify?.(file)
   }
 
   private async copyFrom(source: VfsFile, made: VfsFile, file: SourceFile): Promise<void> {
     const { databaseId } = this.options
     await attempt('read', file.name, runAsync(checkSame(source, file, databaseId)))
+    const piece = new Uint8Array(Math.min(PIECE_BYTES, file.bytes))
     await this.write(made, file, async (at, length) => {
-      const piece = this.piece ??= new Uint8Array(PIECE_BYTES)
       const count = await attempt('read', file.name, runAsync(readFully(source, piece, length, at)))
       if (count < length) throw corruption(file.name, at + count, 'the file is cut short')
       return piece.subarray(0, length)
