@@ -11,7 +11,7 @@ test('CP-8, D4: of every sample the version is sound: own lineage, no pins, only
   for (const version of sampleVersions()) {
     const first = version.logPointer
     const logs = [first, first + 1].filter((fileNum) => fileNum > 0 && !version.valueLogs.has(fileNum))
-      .map((fileNum) => ({ ...sampleLogFacts(fileNum), isExact: true, mustExist: true, bytes: 4096 }))
+      .map((fileNum) => ({ ...sampleLogFacts(fileNum, 4096), isExact: true, mustExist: true }))
     const seqNum = version.lastSeqNum + 7
     const made = checkpointVersion(version, { logs, seqNum, nextFileNum: version.nextFileNum + 50, lineage: 77 })
     assert.equal(findProblem(made), null)
@@ -25,8 +25,8 @@ test('CP-8, D4: of every sample the version is sound: own lineage, no pins, only
 
 test('a value log that only a pin kept stays behind; one that a log names comes along', () => {
   const pointer = sound.logPointer
-  const dead = { ...sampleValueLog(pointer - 1), isLog: true, namedInLog: 0 }
-  const named = { ...sampleValueLog(sound.nextFileNum + 3), isLog: false, namedInLog: pointer }
+  const dead = { ...sampleValueLog(pointer - 1, 4096), isLog: true, namedInLog: 0 }
+  const named = { ...sampleValueLog(sound.nextFileNum + 3, 4096), isLog: false, namedInLog: pointer }
   const version = applyEdit(sound, { addValueLogs: [dead, named], nextFileNum: sound.nextFileNum + 10 })
   const made = checkpointVersion(version, { logs: [], seqNum: version.lastSeqNum, nextFileNum: 1, lineage: 5 })
   assert.deepEqual([made.valueLogs.has(dead.fileNum), made.valueLogs.has(named.fileNum)], [false, true])
