@@ -1,7 +1,7 @@
 /**
- * What: `npm run bench:checkpoint -- [--live MIB] [--table MIB] [--dir DIR]`: how long a checkpoint takes by links and by
- * copies, an incremental backup after one part in a hundred has changed, a copy from outside, and the longest time that a
- * writer waited meanwhile, beside the longest without a checkpoint.
+ * What: `npm run bench:checkpoint -- [--live MIB] [--table MIB] [--dir DIR]`: how long a checkpoint takes by links and
+ * by copies, an incremental backup after one part in a hundred has changed, a copy from outside, and the longest time
+ * that a writer waited meanwhile, beside the longest without a checkpoint.
  * The goal of links: 10 GiB in 200 tables in 50 ms beside the syncs (`--live 10240 --table 52`).
  */
 import { mkdtempSync, rmSync } from 'node:fs'

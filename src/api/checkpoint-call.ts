@@ -27,7 +27,7 @@ const COUNT_MAX = 1_000_000
 
 /** Options of `db.checkpoint`. */
 export interface CheckpointOptions extends ToolOptions {
-  /** 'link': files are links, or the call fails; 'copy': all are copied; 'auto', the default: links where they can be. */
+  /** 'link': files are links, or the call fails; 'copy': all are copied; 'auto', the default: links where possible. */
   mode?: CheckpointMode | undefined
   /**
    * What becomes of writes that are in logs only. 'keep': the logs are taken along; 'flush': they are written to tables

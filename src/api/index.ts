@@ -12,7 +12,8 @@ export type { Executor, ExecutorFactory, Job, JobFunction, JobResult, JobTable }
 export type { CompactionStyle } from '../pick/index.js'
 export type {
   BackgroundErrorStats, CacheStats, CompactionLevelStats, CompactionRunStats, CompactionStats, DatabaseState,
-  DatabaseStats, EngineEvent, FileHoldStats, FileRemovalReason, FilesStats, FlushStageName, FlushStats, KeptFile, KeptFileReason,
+  DatabaseStats, EngineEvent, FileHoldStats, FileRemovalReason, FilesStats, FlushStageName, FlushStats, KeptFile,
+  KeptFileReason,
   LastRunStats, LevelStats, MemoryStats, RecoveryReport, StageStats, Stats, ValueLogFileStats, ValueLogHolder,
   ValueLogStats, WalStats, WriteStallStats,
 } from '../stats/index.js'

@@ -4,7 +4,9 @@
  * the work is done; the others return promises. Errors are VarveError with a stable `code`; a call that is refused has
  * changed nothing.
  */
-import { EntryKind, invalidArgument, keepAliveUntil, printAs, printedObject, setHidden, VarveError } from '../base/index.js'
+import {
+  EntryKind, invalidArgument, keepAliveUntil, printAs, printedObject, setHidden, VarveError,
+} from '../base/index.js'
 import type { Bytes, ValueSource } from '../base/index.js'
 import { FOREVER, readKeyRange, readRequiredRange, writeHow } from '../commit/index.js'
 import type { BatchOperation, KeyBounds } from '../commit/index.js'
@@ -113,9 +115,9 @@ export class Varve extends VarveReads {
   }
 
   /**
-   * Makes the next backup in directory `set`, which is made when it is not there: `000001`, `000002`, …, each a database
-   * of its own. Files that the backup before has too are linked. Rejects with INVALID_ARGUMENT for a directory that is
-   * something else, LOCKED while another backup is made there, and as `checkpoint` does.
+   * Makes the next backup in directory `set`, which is made when it is not there: `000001`, `000002`, …, each a
+   * database of its own. Files that the backup before has too are linked. Rejects with INVALID_ARGUMENT for a directory
+   * that is something else, LOCKED while another backup is made there, and as `checkpoint` does.
    */
   static async backup(db: Varve, set: string, options?: BackupOptions): Promise<BackupResult> {
     if (!(db instanceof Varve)) throw invalidArgument('the first argument is an open database')
@@ -128,9 +130,9 @@ export class Varve extends VarveReads {
   }
 
   /**
-   * Makes a database of a backup or checkpoint, in a new directory: checks every byte, then copies or links. It begins a
-   * history of its own. Rejects with CORRUPTION or MISSING_FILE for a backup that is not whole, and as `checkpoint` does
-   * for the target; then nothing was written.
+   * Makes a database of a backup or checkpoint, in a new directory: checks every byte, then copies or links. It begins
+   * a history of its own. Rejects with CORRUPTION or MISSING_FILE for a backup that is not whole, and as `checkpoint`
+   * does for the target; then nothing was written.
    */
   static async restore(backup: string, target: string, options?: RestoreOptions): Promise<RestoreReport> {
     return restoreBackup(backup, target, options)
@@ -271,12 +273,12 @@ export class Varve extends VarveReads {
   }
 
   /**
-   * Makes directory `target` a database of its own that has all writes up to one moment, while writes go on; every write
-   * that was acknowledged before the call is in it, and it survives power loss when the promise resolves. Its files are
-   * links to those of this database where that can be, and are never changed through them. Rejects with ALREADY_EXISTS
-   * for anything but an empty directory, NOT_FOUND without its parent, INVALID_ARGUMENT for a place inside of this
-   * database, BACKGROUND_ERROR after a failure that leaves nothing to be trusted, NO_SPACE, IO_ERROR, CLOSED, or the
-   * reason of `signal`; then nothing is left there.
+   * Makes directory `target` a database of its own that has all writes up to one moment, while writes go on; every
+   * write that was acknowledged before the call is in it, and it survives power loss when the promise resolves. Its
+   * files are links to those of this database where that can be, and are never changed through them. Rejects with
+   * ALREADY_EXISTS for anything but an empty directory, NOT_FOUND without its parent, INVALID_ARGUMENT for a place
+   * inside of this database, BACKGROUND_ERROR after a failure that leaves nothing to be trusted, NO_SPACE, IO_ERROR,
+   * CLOSED, or the reason of `signal`; then nothing is left there.
    */
   async checkpoint(target: string, options?: CheckpointOptions): Promise<CheckpointResult> {
     return checkpointView(this.view, target, options)

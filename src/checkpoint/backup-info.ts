@@ -53,7 +53,8 @@ export async function readCheckpoint(vfs: Vfs, location: string): Promise<FoundC
   const files = [...filesOfVersion(version), ...logs.map(logFile)]
   const missing = files.find(({ name }) => !names.includes(name))
   if (missing !== undefined) {
-    throw new VarveError('MISSING_FILE', `${missing.name} is missing, but the manifest lists it`, { file: missing.name })
+    const { name } = missing
+    throw new VarveError('MISSING_FILE', `${name} is missing, but the manifest lists it`, { file: name })
   }
   return { dir, databaseId, version, files }
 }

@@ -1,9 +1,9 @@
 /**
- * What: sets of backups: a directory with checkpoints of one database, `000001`, `000002` …, each of which links what it
- * has in common with the one before.
+ * What: sets of backups: a directory with checkpoints of one database, `000001`, `000002` …, each of which links what
+ * it has in common with the one before.
  * Owns: the lock of the set while one is made or removed. Thread: main.
- * Invariants: BAK-1 a set never has a half backup under a backup's name: one appears by a rename, and goes by one. BAK-2
- * an old backup goes only when a newer one is whole.
+ * Invariants: BAK-1 a set never has a half backup under a backup's name: one appears by a rename, and goes by one.
+ * BAK-2 an old backup goes only when a newer one is whole.
  */
 import { ioError, VarveError } from '../base/index.js'
 import { findDirectory, holdsFiles, lockFor, makeDirectories, namesIn } from '../directory/index.js'

@@ -17,7 +17,8 @@ test('CP-8, D4: of every sample the version is sound: own lineage, no pins, only
     assert.equal(findProblem(made), null)
     assert.deepEqual(made.lineage, { own: 77, parent: version.lineage.own, partedSeqNum: seqNum })
     assert.deepEqual([made.pins.size, made.logs.size, made.lastSeqNum], [0, logs.length, seqNum])
-    assert.deepEqual([made.dropTime, made.settings, made.position], [version.dropTime, version.settings, version.position])
+    const { dropTime, settings, position } = version
+    assert.deepEqual([made.dropTime, made.settings, made.position], [dropTime, settings, position])
     assert.deepEqual([made.levels, made.hashSeed, made.flushStats], [version.levels, version.hashSeed, ''])
     assert.deepEqual(applyEdits(emptyVersion, [versionToEdit(made)]).logs, made.logs, 'it can be written and read')
   }

@@ -38,7 +38,9 @@ interface Source {
 }
 
 /** Makes a checkpoint of an open database. */
-export async function checkpointEngine(engine: Engine, target: string, call: CheckpointCall): Promise<CheckpointResult> {
+export async function checkpointEngine(
+  engine: Engine, target: string, call: CheckpointCall,
+): Promise<CheckpointResult> {
   const { setup: { vfs, dir, origin, names }, clock } = engine
   return engine.operations.run({ kind: 'checkpoint', ...call }, async (operation) => {
     const startMs = clock.nowMs()

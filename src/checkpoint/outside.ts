@@ -64,8 +64,8 @@ export class OutsideMoment {
   }
 
   /**
-   * Reads the directory. A file that goes meanwhile leads to another reading of it all, which are bounded. Throws what a
-   * read-only open throws, or that there are more files than may be open.
+   * Reads the directory. A file that goes meanwhile leads to another reading of it all, which are bounded. Throws what
+   * a read-only open throws, or that there are more files than may be open.
    */
   static take(place: OutsidePlace, operation: Operation): Promise<OutsideMoment> {
     return runAsync(readPatiently(function* () {

@@ -20,7 +20,7 @@ import { checkSame } from './source-file.js'
 import type { SourceFile } from './source-file.js'
 import type { Target } from './target.js'
 
-/** As many as the thread pool takes of large calls: one reads or writes while the other is synced. */
+/** The thread pool takes as many large calls: one file is read or written while the other is synced. */
 const COPIES_AT_ONCE = 2
 /** Bytes that are read and written at a time. */
 const PIECE_BYTES = MiB
@@ -180,7 +180,8 @@ class Placing {
   private async reuse(file: SourceFile): Promise<boolean> {
     const { base, target, databaseId, verify } = this.options
     const known = base!.files.get(file.name)
-    if (known === undefined || !sameFile(identityOf(databaseId, known.listed), identityOf(databaseId, file.listed))) return false
+    const identity = identityOf(databaseId, file.listed)
+    if (known === undefined || !sameFile(identityOf(databaseId, known.listed), identity)) return false
     const path = target.pathOf(file.name)
     try {
       await target.vfs.link(target.vfs.join(base!.dir, file.name), path)

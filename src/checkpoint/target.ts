@@ -1,6 +1,6 @@
 /**
- * What: the directory that a checkpoint becomes. It is made beside its name, as `<target>.tmp.<pid>.<ns>`, and takes the
- * name when it is whole and synced.
+ * What: the directory that a checkpoint becomes. It is made beside its name, as `<target>.tmp.<pid>.<ns>`, and takes
+ * the name when it is whole and synced.
  * Owns: that directory until it has its name. Thread: main.
  * Invariants: CP-4 the target appears whole or not at all. CP-5 what has the name is durable.
  */

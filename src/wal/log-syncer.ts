@@ -26,8 +26,8 @@ export interface LogSyncerOptions {
 
 /**
  * What came of waiting for the last sync of a log. 'later': nobody can say while a caller blocks this thread, since the
- * answer of a sync of this log that is in flight comes with a turn of the event loop. 'never': syncing has ended, or the
- * log is needed no longer.
+ * answer of a sync of this log that is in flight comes with a turn of the event loop. 'never': syncing has ended, or
+ * the log is needed no longer.
  */
 export type LastSync = 'done' | 'later' | 'never'
 

@@ -93,7 +93,7 @@ test('CP-3, CP-7, C8: a clone that is written, flushed and opened again changes 
   assert.deepEqual(directoryState(place.location).map(withoutLinks), before)
 })
 
-test('C1, C2, C13, HOLD-1: what compactions replace meanwhile stays until the checkpoint has it, and goes then', async () => {
+test('C1, C2, C13, HOLD-1: what compactions replace stays until the checkpoint has it, and goes then', async () => {
   const vfs = new MemoryVfs()
   const options: VarveOptions = { ...SMALL, workers: 0, compaction: {}, valueThreshold: 1024, components: { vfs } }
   const db = await Varve.open('/db', options)
@@ -139,7 +139,7 @@ test('C3, C9, C15: a batch is in a checkpoint whole or not at all', async () => 
   await db.close()
 })
 
-test('C7: without logs, everything acknowledged before the call is in, whatever other flushes do meanwhile', async () => {
+test('C7: without logs, everything acknowledged before the call is in, whatever other flushes do', async () => {
   const vfs = new MemoryVfs()
   const options = { ...SMALL, workers: 0, components: { vfs } }
   const db = await Varve.open('/db', options)
@@ -209,7 +209,8 @@ test('CP-8: the log of a sibling is never replayed', async () => {
 test('CP-6: writers wait for one rotation, and reads and writes go on while bytes are copied', async () => {
   const vfs = new MemoryVfs()
   const events: EngineEvent[] = []
-  const options = { ...SMALL, workers: 0, components: { vfs, onEvent: (event: EngineEvent) => void events.push(event) } }
+  const onEvent = (event: EngineEvent): void => void events.push(event)
+  const options = { ...SMALL, workers: 0, components: { vfs, onEvent } }
   const db = await Varve.open('/db', options)
   await fill(db)
   events.length = 0
@@ -238,7 +239,8 @@ test('CP-9: a database of which writes are refused can be copied; one that faile
   const sim = new SimVfs({ seed: 1 })
   const db = await openSim(sim)
   for (let i = 0; i < 30; i++) await db.put(`key ${i}`, 'x'.repeat(4000))
-  sim.addFault({ fault: { do: 'error', code: 'ENOSPC' }, kind: ['create', 'write'], times: Infinity, fileClass: ['log', 'temp'] })
+  const full = { do: 'error', code: 'ENOSPC' } as const
+  sim.addFault({ fault: full, kind: ['create', 'write'], times: Infinity, fileClass: ['log', 'temp'] })
   for (let i = 0; i < 60; i++) await db.put(`more ${i}`, 'y'.repeat(4000)).catch(() => undefined)
   assert.equal(db.stats().database.state, 'READ_ONLY')
   sim.clearFaults()
@@ -319,7 +321,7 @@ test('pins and statistics of a run stay behind; position and settings come along
   await db.close()
 })
 
-test('a target that is taken, has no parent, or is inside of the database is refused before anything is written', async () => {
+test('a target that is taken, has no parent, or is inside of the database is refused at once', async () => {
   const place = new Place('node')
   const db = await place.open()
   await db.put('a', '1')

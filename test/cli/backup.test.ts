@@ -27,20 +27,22 @@ test('checkpoint, backup and restore work while another process has the database
   assert.equal(JSON.parse((await varveHere('backup', set, '--list', '--json')).out).backups.length, 2)
   const back = await runVarve('restore', path.join(set, '000002'), path.join(root, 'back'))
   assert.match(back.out, /^\S+back: sequence 201, /)
-  const linked = JSON.parse((await varveHere('restore', path.join(set, '000001'), path.join(root, 'l'), '--link', '--json')).out)
+  const restored = await varveHere('restore', path.join(set, '000001'), path.join(root, 'l'), '--link', '--json')
+  const linked = JSON.parse(restored.out)
   assert.deepEqual([linked.tool, linked.ok, linked.seqNum], ['restore', true, 200])
   const again = await Varve.open(path.join(root, 'back'), { readOnly: true })
   assert.equal([...again.keysSync()].length, 201)
   await again.close()
 })
 
-test('what is wrong is told with exit code 1, and a wrong command line with 2; a set with a bad backup gives 3', async () => {
+test('what is wrong gives exit code 1, a wrong command line 2, a set with a bad backup 3', async () => {
   for (const [args, code, what] of [
     [['checkpoint', dir, path.join(root, 'copy')], 1, /ALREADY_EXISTS/],
     [['checkpoint', path.join(root, 'none'), path.join(root, 'x')], 1, /NOT_FOUND/],
     [['restore', set, path.join(root, 'x')], 1, /NOT_FOUND/],
     [['checkpoint', dir], 2, /the directory to make/], [['checkpoint', dir, 'x', '--mode', 'move'], 2, /mode/],
-    [['backup', dir], 2, /SET/], [['backup', dir, set, '--list'], 2, /--list/], [['backup', dir, set, '--keep', '0'], 2, /keep/],
+    [['backup', dir], 2, /SET/], [['backup', dir, set, '--list'], 2, /--list/],
+    [['backup', dir, set, '--keep', '0'], 2, /keep/],
   ] as const) {
     const result = await varveHere(...args)
     assert.equal(result.code, code, args.join(' '))

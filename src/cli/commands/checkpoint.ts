@@ -1,17 +1,21 @@
 /**
- * What: `varve checkpoint`, `varve restore`: a directory that holds one moment of a database, and a database made of it.
+ * What: `varve checkpoint`, `varve restore`: a directory that holds one moment of a database, and a database made of
+ * it.
  */
 import { Varve } from '../../api/index.js'
+import type { CheckpointResult } from '../../api/index.js'
 import { toHex } from '../../base/index.js'
 import { EXIT_OK } from '../command.js'
 import { countText, sizeText } from '../demo/numbers.js'
 import { choiceOption, defineCommand, DIR, flag, sizeOption, textOption, word } from '../kit/index.js'
 
 /** What a copy took, as one line. */
-export function copyText(made: { fileCount: number; linkedBytes: number; copiedBytes: number; reusedBytes: number }): string {
-  const parts = [['linked', made.linkedBytes], ['copied', made.copiedBytes], ['shared with an earlier one', made.reusedBytes]]
+export function copyText(
+  { fileCount, linkedBytes, copiedBytes, reusedBytes }: Omit<CheckpointResult, 'seqNum' | 'position' | 'durationMs'>,
+): string {
+  const parts = [['linked', linkedBytes], ['copied', copiedBytes], ['shared with an earlier one', reusedBytes]]
   const shown = parts.filter(([, bytes]) => bytes !== 0).map(([what, bytes]) => `${sizeText(bytes as number)} ${what}`)
-  return `${countText(made.fileCount)} files${shown.map((text) => `, ${text}`).join('')}`
+  return `${countText(fileCount)} files${shown.map((text) => `, ${text}`).join('')}`
 }
 
 export const PACE = sizeOption('SIZE', 'read and write at most so many bytes a second')
@@ -20,7 +24,9 @@ export const checkpointCommand = defineCommand({
   name: 'checkpoint',
   group: 'Keep',
   summary: 'Make a directory that holds the database at this moment, also beside a writer',
-  positionals: { dir: DIR, target: word('TARGET', 'the directory to make', 'directory that is made; its parent is there') },
+  positionals: {
+    dir: DIR, target: word('TARGET', 'the directory to make', 'directory that is made; its parent is there'),
+  },
   options: {
     mode: choiceOption('MODE', 'link, copy, or auto: links where they can be', ['auto', 'link', 'copy']),
     base: textOption('DIR', 'an earlier checkpoint beside TARGET: equal files are linked to it'),

@@ -68,7 +68,7 @@ function valueOf(number: number, bytes: number): string {
   return `${number} `.padEnd(bytes, 'v')
 }
 
-export function openCopy(vfs: SimVfs, dir: string, options: VarveOptions = {}): Promise<Varve> {
+function openCopy(vfs: SimVfs, dir: string, options: VarveOptions = {}): Promise<Varve> {
   const components = { vfs, clock: steppingClock(vfs.clock), random: new SeededRandom(7, 'engine') }
   const sizes = { workers: 0, writeBufferSize: 64 * 1024, blockCacheSize: 64 * 1024, blockSize: 1024 }
   return Varve.open(dir, { ...sizes, compaction: { style: 'none' }, ...options, components })

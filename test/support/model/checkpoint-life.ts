@@ -24,7 +24,7 @@ const STYLES = [
 type Change = { key: string; value: string | null; expiresMs: number } | { from: string; to: string }
 
 /** Everything that was written, so that each moment of it can be told. */
-export class History {
+class History {
   private readonly changes: { seqNum: number; change: Change; position: string | null }[] = []
   lastSeqNum = 0
 
@@ -216,7 +216,8 @@ export class CheckpointLife {
   private async outside(): Promise<void> {
     const target = `/cp${this.nextTarget++}`
     const atLeast = this.db.stats().database.visibleSeq
-    const { seqNum, position } = await Varve.checkpoint(SOURCE, target, { vfs: this.vfs, mode: this.random.pick(['auto', 'copy']) })
+    const mode = this.random.pick(['auto', 'copy'] as const)
+    const { seqNum, position } = await Varve.checkpoint(SOURCE, target, { vfs: this.vfs, mode })
     assert.ok(seqNum >= atLeast)
     this.counts.checkpoints++
     const again = `/cp${this.nextTarget++}`
@@ -230,8 +231,8 @@ export class CheckpointLife {
     const before = this.making.length
     const { seqNum, position, location } = await Varve.backup(this.db, this.set, { keep: 3, fullEvery: 4 })
       .catch((error: unknown) => {
-        if (VarveError.is(error) && error.code === 'LOCKED' && before > 0) return { seqNum: -1, position: null, location: '' }
-        throw error
+        if (!VarveError.is(error) || error.code !== 'LOCKED' || before === 0) throw error
+        return { seqNum: -1, position: null, location: '' }
       })
     if (seqNum < 0) return
     const target = `/cp${this.nextTarget++}`
