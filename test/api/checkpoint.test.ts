@@ -5,7 +5,9 @@ import path from 'node:path'
 import { test } from 'node:test'
 import { parseFileName } from '../../src/base/index.js'
 import { Varve, VarveError } from '../../src/index.js'
-import type { CheckpointOptions, EngineEvent, Progress, VarveOptions } from '../../src/index.js'
+import type {
+  CheckpointOptions, EngineEvent, OpenMode, Progress, VarveOptions, VfsFile,
+} from '../../src/index.js'
 import { MemoryVfs } from '../../src/testing.js'
 import { newDirectory, onEach, Place, SMALL, text } from '../support/databases/databases.js'
 import { directoryState } from '../support/databases/directory-state.js'
@@ -95,11 +97,18 @@ test('CP-3, CP-7, C8: a clone that is written, flushed and opened again changes 
 
 test('C1, C2, C13, HOLD-1: what compactions replace stays until the checkpoint has it, and goes then', async () => {
   const vfs = new MemoryVfs()
-  const options: VarveOptions = { ...SMALL, workers: 0, compaction: {}, valueThreshold: 1024, components: { vfs } }
+  let letGo = (): void => undefined
+  const gate = new Promise<void>((resolve) => (letGo = resolve))
+  const open = async (file: string, mode: OpenMode): Promise<VfsFile> => {
+    if (file.startsWith('/copy')) await gate
+    return vfs.open(file, mode)
+  }
+  const gated = Object.create(vfs, { open: { value: open } }) as MemoryVfs
+  const options: VarveOptions = { ...SMALL, workers: 0, compaction: {}, valueThreshold: 1024, components: { vfs: gated } }
   const db = await Varve.open('/db', options)
   await fill(db)
   const before = entriesOf(db)
-  const made = db.checkpoint('/copy', { mode: 'copy', logs: 'keep', bytesPerSecond: 400_000 })
+  const made = db.checkpoint('/copy', { mode: 'copy', logs: 'keep' })
   while (db.stats().files.holds.length === 0) await new Promise(setImmediate)
   const [hold] = db.stats().files.holds
   assert.equal(hold!.owner, 'checkpoint')
@@ -108,6 +117,7 @@ test('C1, C2, C13, HOLD-1: what compactions replace stays until the checkpoint h
   await db.compact()
   await db.collectGarbage({ ratio: 0.05 })
   assert.ok(db.stats().files.deleteWaitingCount > 0, 'they are held')
+  letGo()
   await made
   assert.deepEqual(db.stats().files.holds, [], 'HOLD-2')
   while (db.stats().files.deleteWaitingCount > 0) await new Promise(setImmediate)
