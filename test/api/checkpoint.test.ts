@@ -104,7 +104,9 @@ test('C1, C2, C13, HOLD-1: what compactions replace stays until the checkpoint h
     return vfs.open(file, mode)
   }
   const gated = Object.create(vfs, { open: { value: open } }) as MemoryVfs
-  const options: VarveOptions = { ...SMALL, workers: 0, compaction: {}, valueThreshold: 1024, components: { vfs: gated } }
+  const options: VarveOptions = {
+    ...SMALL, workers: 0, compaction: {}, valueThreshold: 1024, components: { vfs: gated },
+  }
   const db = await Varve.open('/db', options)
   await fill(db)
   const before = entriesOf(db)
