@@ -14,10 +14,13 @@ export type { Executor, ExecutorFactory, Job, JobFunction, JobResult, JobTable }
 export type { CompactionStyle } from '../pick/index.js'
 export type {
   BackgroundErrorStats, CacheStats, CompactionLevelStats, CompactionRunStats, CompactionStats, DatabaseState,
-  DatabaseStats, EngineEvent, FileRemovalReason, FilesStats, FlushStageName, FlushStats, KeptFile, KeptFileReason,
+  DatabaseStats, EngineEvent, FileHoldStats, FileRemovalReason, FilesStats, FlushStageName, FlushStats, KeptFile,
+  KeptFileReason,
   LastRunStats, LevelStats, MemoryStats, RecoveryReport, StageStats, Stats, ValueLogFileStats, ValueLogHolder,
   ValueLogStats, WalStats, WriteStallStats,
 } from '../stats/index.js'
+export type { Problem, ProblemSeverity, Progress, ToolReport } from '../report/index.js'
+export type { ToolOptions } from './tool-options.js'
 export type { PinInfo } from '../versions/index.js'
 export type {
   FileInfo, HoldSpec, HoldState, LockHolder, OpenMode, Vfs, VfsFile, VfsLock, VfsSpec,
@@ -27,7 +30,10 @@ export type { IngestOptions, LoadOptions, TableWriterOptions } from './bulk.js'
 export type {
   IngestMode, IngestResult, LoadEntry, LoadResult, LoadSource, TableFileInfo,
 } from '../ingest/index.js'
-export type { ToolOptions } from './tool-options.js'
+export type { BackupInfo, BackupResult, CheckpointResult, RestoreReport } from '../checkpoint/index.js'
+export type {
+  BackupOptions, CheckpointFromOptions, CheckpointOptions, RestoreOptions,
+} from './checkpoint-call.js'
 export { clearKeys } from './clear.js'
 export type { FollowingOptions, RefreshOptions } from './follow-view.js'
 export type { Following, RefreshResult } from '../open/index.js'
@@ -42,7 +48,6 @@ export type { StreamOptions } from './stream-options.js'
 export type { StreamWriteOptions } from './put-stream.js'
 export type { ExportOptions } from './export-call.js'
 export type { ImportOptions } from './import-call.js'
-export type { Problem, ProblemSeverity, Progress, ToolReport } from '../report/index.js'
 export type {
   CellEncoding, ExportFormat, ExportReport, ExportShape, ExportSink, ExportStream, ImportFormat, ImportReport,
   ImportShape, ImportSource, NodeWritable, SinkWriter,

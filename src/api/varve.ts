@@ -4,12 +4,15 @@
  * the work is done; the others return promises. Errors are VarveError with a stable `code`; a call that is refused has
  * changed nothing.
  */
-import { EntryKind, keepAliveUntil, printAs, printedObject, setHidden, VarveError } from '../base/index.js'
+import {
+  EntryKind, invalidArgument, keepAliveUntil, printAs, printedObject, setHidden, VarveError,
+} from '../base/index.js'
 import type { Bytes, ValueSource } from '../base/index.js'
 import { FOREVER, readKeyRange, readRequiredRange, writeHow } from '../commit/index.js'
 import type { BatchOperation, KeyBounds } from '../commit/index.js'
 import { collectGarbage, resolveOptions } from '../engine/index.js'
 import type { CollectOptions, CollectResult, CompactOptions, Engine, VarveOptions } from '../engine/index.js'
+import type { BackupInfo, BackupResult, CheckpointResult, RestoreReport } from '../checkpoint/index.js'
 import type { IngestResult, LoadResult, LoadSource } from '../ingest/index.js'
 import { openEngine, openReadOnly } from '../open/index.js'
 import type { Following, RefreshResult } from '../open/index.js'
@@ -20,6 +23,10 @@ import { NodeVfs } from '../vfs/index.js'
 import type { LockHolder, Vfs } from '../vfs/index.js'
 import { beginTable, ingest, load } from './bulk.js'
 import type { IngestOptions, LoadOptions, TableWriter, TableWriterOptions } from './bulk.js'
+import { backUpDatabase, backupsIn, checkpointLocation, checkpointView, restoreBackup } from './checkpoint-call.js'
+import type {
+  BackupOptions, CheckpointFromOptions, CheckpointOptions, RestoreOptions,
+} from './checkpoint-call.js'
 import { clearKeys, deleteRange, deleteRangeSync } from './clear.js'
 import { readCollectCall, readCompactCall } from './compact-call.js'
 import { destroyDatabase } from './destroy.js'
@@ -137,6 +144,40 @@ export class Varve extends VarveReads {
    */
   static async heal(location: string, options: HealAtOptions): Promise<HealReport> {
     return healAt(location, options)
+  }
+
+  /**
+   * Makes a checkpoint as `db.checkpoint` does, of a database that another process may be writing: it takes no lock and
+   * changes nothing there. All its tables are open at once meanwhile. Rejects as a read-only open does, too.
+   */
+  static async checkpoint(
+    location: string, target: string, options?: CheckpointFromOptions,
+  ): Promise<CheckpointResult> {
+    return checkpointLocation(location, target, options)
+  }
+
+  /**
+   * Makes the next backup in directory `set`, which is made when it is not there: `000001`, `000002`, …, each a
+   * database of its own. Files that the backup before has too are linked. Rejects with INVALID_ARGUMENT for a directory
+   * that is something else, LOCKED while another backup is made there, and as `checkpoint` does.
+   */
+  static async backup(db: Varve, set: string, options?: BackupOptions): Promise<BackupResult> {
+    if (!(db instanceof Varve)) throw invalidArgument('the first argument is an open database')
+    return backUpDatabase(db.view, set, options)
+  }
+
+  /** Tells which backups a set has, oldest first. None is opened. */
+  static async backups(set: string, options: { vfs?: Vfs } = {}): Promise<BackupInfo[]> {
+    return backupsIn(set, options)
+  }
+
+  /**
+   * Makes a database of a backup or checkpoint, in a new directory: checks every byte, then copies or links. It begins
+   * a history of its own. Rejects with CORRUPTION or MISSING_FILE for a backup that is not whole, and as `checkpoint`
+   * does for the target; then nothing was written.
+   */
+  static async restore(backup: string, target: string, options?: RestoreOptions): Promise<RestoreReport> {
+    return restoreBackup(backup, target, options)
   }
 
   // ── Writes ──────────────────────────────────────────────────────────────────────────────────────
@@ -298,6 +339,18 @@ export class Varve extends VarveReads {
    */
   async load(entries: LoadSource, options?: LoadOptions): Promise<LoadResult> {
     return this.waitFor(load(this.writer(), entries, options))
+  }
+
+  /**
+   * Makes directory `target` a database of its own that has all writes up to one moment, while writes go on; every
+   * write that was acknowledged before the call is in it, and it survives power loss when the promise resolves. Its
+   * files are links to those of this database where that can be, and are never changed through them. Rejects with
+   * ALREADY_EXISTS for anything but an empty directory, NOT_FOUND without its parent, INVALID_ARGUMENT for a place
+   * inside of this database, BACKGROUND_ERROR after a failure that leaves nothing to be trusted, NO_SPACE, IO_ERROR,
+   * CLOSED, or the reason of `signal`; then nothing is left there.
+   */
+  async checkpoint(target: string, options?: CheckpointOptions): Promise<CheckpointResult> {
+    return checkpointView(this.view, target, options)
   }
 
   /** Durable retention pins: they keep logs for a follower, over restarts too. */

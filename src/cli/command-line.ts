@@ -5,8 +5,10 @@
 import { createRequire } from 'node:module'
 import { COMMAND_GROUPS, EXIT_ERROR, EXIT_OK, EXIT_USAGE, OutputClosed, UsageError } from './command.js'
 import type { Command, Terminal } from './command.js'
+import { backupCommand } from './commands/backup.js'
 import { batchCommand } from './commands/batch.js'
 import { blobCommand } from './commands/blob.js'
+import { checkpointCommand, restoreCommand } from './commands/checkpoint.js'
 import { compactCommand } from './commands/compact.js'
 import { countCommand } from './commands/count.js'
 import { delCommand } from './commands/del.js'
@@ -36,7 +38,8 @@ import { printable } from './printable.js'
 const commands: readonly Command[] = [
   getCommand, scanCommand, countCommand, findCommand, historyCommand, filesCommand, sizesCommand, statsCommand,
   dumpCommand, shellCommand, putCommand, delCommand, batchCommand, destroyCommand, flushCommand, compactCommand,
-  gcCommand, verifyCommand, healCommand, exportCommand, importCommand, orphansCommand, unlockCommand, blobCommand,
+  gcCommand, checkpointCommand, backupCommand, restoreCommand, verifyCommand, healCommand, exportCommand, importCommand,
+  orphansCommand, unlockCommand, blobCommand,
 ]
 
 const NAMES = [...commands.map(({ name }) => name), 'help', 'version']

@@ -134,7 +134,7 @@ export class GroupWriter {
   }
 
   private settle(buffer: WriteBuffer): void {
-    buffer.log.isSealed = true
+    buffer.log.seal()
     if (!buffer.log.hasFailed) this.syncer.noteSealed()
     this.host.onSettled(buffer)
   }

@@ -15,7 +15,7 @@ import type { SlabPool } from '../slab/index.js'
 import type { EventBus, LastRunStats, RecoveryReport } from '../stats/index.js'
 import type { OpenTables } from '../tables/index.js'
 import type {
-  FileDeleter, HeldEdits, Installer, LogPins, KeptLog, SnapshotList, ValueLogSweep, VersionSet,
+  FileDeleter, FileHolds, HeldEdits, Installer, LogPins, KeptLog, SnapshotList, ValueLogSweep, VersionSet,
 } from '../versions/index.js'
 import type { HeldVfs, VfsLock } from '../vfs/index.js'
 import type { LogFile, LogSyncer } from '../wal/index.js'
@@ -72,6 +72,8 @@ export interface EngineCore {
   readonly heldEdits: HeldEdits
   readonly logPins: LogPins
   readonly installer: Installer
+  /** Files that long calls hold. */
+  readonly holds: FileHolds
   readonly deleter: FileDeleter
   readonly valueLogSweep: ValueLogSweep
   /** Puts whose values are being streamed. */

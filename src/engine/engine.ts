@@ -18,7 +18,7 @@ import type { Memtable } from '../memtable/index.js'
 import { Iterators, ReadState } from '../read/index.js'
 import type { HeldSnapshot, ReadView, Resource } from '../read/index.js'
 import { isDirectoryFailure } from '../tables/index.js'
-import { FileDeleter, HeldEdits, LogPins, SnapshotList, ValueLogSweep } from '../versions/index.js'
+import { FileDeleter, FileHolds, HeldEdits, LogPins, SnapshotList, ValueLogSweep } from '../versions/index.js'
 import type { Installer, VersionSet } from '../versions/index.js'
 import { LogSyncer } from '../wal/index.js'
 import type { LogFile } from '../wal/index.js'
@@ -54,6 +54,7 @@ export class Engine implements EngineCore, ReadView {
   readonly syncer: LogSyncer
   readonly buffers: WriteBuffers
   readonly flusher: Flusher
+  readonly holds: FileHolds
   readonly deleter: FileDeleter
   readonly turns: Turns
   readonly stalls: WriteStalls
@@ -104,7 +105,9 @@ export class Engine implements EngineCore, ReadView {
       },
     })
     this.buffers = new WriteBuffers(makeBufferHost(this), setup.firstLog)
-    this.deleter = new FileDeleter(setup.executor, setup.dir, clock, () => this.mayDelete())
+    this.holds = new FileHolds(clock)
+    const { executor, dir } = setup
+    this.deleter = new FileDeleter({ executor, dir, clock, holds: this.holds }, () => this.mayDelete())
     this.logPins = new LogPins({
       dir: setup.dir, executor: setup.executor, versions: this.versions, deleter: this.deleter, events: setup.events,
       clock, bytesMax: setup.options.pinBytesMax, kept: setup.keptLogs, onLessKept: () => this.valueLogSweep.look(),

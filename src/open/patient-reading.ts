@@ -62,6 +62,21 @@ export interface ReadingRequest {
   known: FilesRead | null
 }
 
+/** Reads until it works, or until two readings have met the same error at the same place. */
+export function* readPatiently<T>(read: () => Steps<T>, onFailure: () => void = () => undefined): Steps<T> {
+  let before = ''
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return yield* read()
+    } catch (error) {
+      onFailure()
+      const place = placeOf(error)
+      if (place === before || attempt >= ATTEMPTS_MAX || codeOf(error) === 'CLOSED') throw error
+      before = place
+    }
+  }
+}
+
 export class PatientReading {
   readonly dir: string
   readonly options: ResolvedOptions
@@ -98,18 +113,8 @@ export class PatientReading {
   }
 
   private *patiently(request: ReadingRequest): Steps<Sight> {
-    let before = ''
     try {
-      for (let attempt = 1; ; attempt++) {
-        try {
-          return yield* this.read(request)
-        } catch (error) {
-          request.known?.forget()
-          const place = placeOf(error)
-          if (place === before || attempt >= ATTEMPTS_MAX || codeOf(error) === 'CLOSED') throw error
-          before = place
-        }
-      }
+      return yield* readPatiently(() => this.read(request), () => request.known?.forget())
     } finally {
       this.set?.tables.closeUnused()
     }

@@ -54,9 +54,9 @@ export class ReadOnlyView implements ReadView {
     this.sight = sight
     this.clock = clock
     this.turns = new Turns(clock)
+    this.operations = new Operations(clock)
     this.iterators = new Iterators(ownBuffers, clock)
     this.snapshots = new SnapshotList(clock, () => this.visibleSeqNum)
-    this.operations = new Operations(clock)
     this.readClock = new ReadClock(clock, sight.version.dropTime?.ms ?? 0)
   }
 

@@ -44,7 +44,8 @@ function collectEngine(stats: Stats, engine: Engine): void {
   stats.recovery = setup.report
   stats.manifest = { fileNum: manifest.fileNum, fileBytes: manifest.bytes, groupCount: manifest.groupCount }
   const { deletedCount, waitingCount } = deleter
-  stats.files = { ...filesStats(setup.tables), deletedCount, deleteWaitingCount: waitingCount }
+  const holds = engine.holds.stats()
+  stats.files = { ...filesStats(setup.tables), deletedCount, deleteWaitingCount: waitingCount, holds }
   stats.jobs = {
     workerCount: setup.executor.workerCount,
     activeCount: setup.executor.activeCount,
@@ -84,6 +85,7 @@ function collectFiles(stats: Stats, view: ReadOnlyView): void {
   stats.recovery = view.report
   stats.manifest = manifest
   stats.files = filesStats(tables)
+  stats.operations = view.operations.stats()
   stats.lock = { generation, isHeld: false }
   stats.lastRun = decodeRunStats(version.flushStats)
   stats.cache = cacheStats(cache)
@@ -248,7 +250,9 @@ function errorStats({ cause, causePlace }: Health): BackgroundErrorStats | null 
 
 function filesStats({ files, retiredCount }: OpenTables): FilesStats {
   const { openCount, capacity: openMaxCount, reopenedCount } = files
-  return { deletedCount: 0, deleteWaitingCount: 0, heldCount: retiredCount, openCount, openMaxCount, reopenedCount }
+  return {
+    deletedCount: 0, deleteWaitingCount: 0, heldCount: retiredCount, openCount, openMaxCount, reopenedCount, holds: [],
+  }
 }
 
 function cacheStats(cache: BlockCache): CacheStats {

@@ -44,6 +44,7 @@ export function emptyStats(location: string): Stats {
     pins: [],
     files: {
       deletedCount: 0, deleteWaitingCount: 0, heldCount: 0, openCount: 0, openMaxCount: 0, reopenedCount: 0,
+      holds: [],
     },
     jobs: { workerCount: 0, activeCount: 0, workerLostCount: 0 },
     operations: [],

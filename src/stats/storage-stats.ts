@@ -19,6 +19,18 @@ export interface FilesStats {
   openMaxCount: number
   /** How often a read opened a file again that was closed for another. */
   reopenedCount: number
+  /** Long calls that hold files at the moment: none of these is removed before the call has ended. */
+  holds: FileHoldStats[]
+}
+
+/** The files that a long call holds. */
+export interface FileHoldStats {
+  /** What the call is. */
+  owner: string
+  /** When it began to hold them, in milliseconds since 1970. */
+  startedMs: number
+  /** How many files it holds. */
+  fileCount: number
 }
 
 /** The tables of one level. */

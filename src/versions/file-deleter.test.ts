@@ -15,7 +15,7 @@ beforeEach(() => {
   executor = new HandExecutor()
   clock = new HandClock()
   mayDelete = true
-  deleter = new FileDeleter(executor, '/db', clock, () => mayDelete)
+  deleter = new FileDeleter({ executor, dir: '/db', clock }, () => mayDelete)
 })
 
 /** Gives the names in the unlink that is under way. */

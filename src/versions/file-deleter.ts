@@ -1,25 +1,34 @@
 /**
- * What: removes files that no version needs.
+ * What: removes files that no version needs, as soon as no long call holds them.
  * Owns: the names that wait, retries; which removals no sync of the directory has made durable yet.
- * Does not own: the decision that nobody needs a file.
+ * Does not own: the decision that no version needs a file; who holds it (file-holds.ts).
  * Thread: main; unlinks run as jobs.
  * Invariants: ERR-3 nothing is deleted after a failure that makes the disk's state uncertain. TAB-2 a table is among
- * `tableNums` from the moment on in which it is to go until its removal is durable.
+ * `tableNums` from the moment on in which it is to go until its removal is durable. HOLD-1 what is held waits.
  */
-import { parseFileName, Waiters } from '../base/index.js'
+import { fileNumOf, parseFileName, Waiters } from '../base/index.js'
 import type { Clock, FileNum, Timer } from '../base/index.js'
 import { drive, jobResult } from '../exec/index.js'
 import type { Executor, Procedure } from '../exec/index.js'
+import { FileHolds } from './file-holds.js'
 
 const RETRY_MS = 10_000
 /** An unlink is short, so it need not wait for builds. */
 const UNLINK_PRIORITY = 1
+
+export interface FileDeleterOptions {
+  executor: Executor
+  dir: string
+  clock: Clock
+  holds?: FileHolds
+}
 
 export class FileDeleter {
   private readonly executor: Executor
   private readonly dir: string
   private readonly clock: Clock
   private readonly mayDelete: () => boolean
+  private readonly holds: FileHolds
   private waiting: string[] = []
   /** Tables among what waits, or is being removed, or was removed without a sync of the directory since. */
   private readonly tables = new Map<string, FileNum>()
@@ -30,11 +39,15 @@ export class FileDeleter {
   private readonly idleWaiters = new Waiters()
   deletedCount = 0
 
-  constructor(executor: Executor, dir: string, clock: Clock, mayDelete: () => boolean) {
+  constructor(
+    { executor, dir, clock, holds = new FileHolds(clock) }: FileDeleterOptions, mayDelete: () => boolean,
+  ) {
     this.executor = executor
     this.dir = dir
     this.clock = clock
     this.mayDelete = mayDelete
+    this.holds = holds
+    holds.onReleased = () => this.run()
   }
 
   add(names: readonly string[]): void {
@@ -84,12 +97,13 @@ export class FileDeleter {
 
   private run(): void {
     if (this.isRunning || this.waiting.length === 0 || this.retryTimer !== null) return
-    if (this.mayDelete()) drive(this.unlinkWaiting())
+    const names = this.waiting.filter((name) => !this.holds.isHeld(fileNumOf(parseFileName(name))))
+    if (names.length > 0 && this.mayDelete()) drive(this.unlink(names))
   }
 
-  private *unlinkWaiting(): Procedure<void> {
-    const names = this.waiting
-    this.waiting = []
+  private *unlink(names: string[]): Procedure<void> {
+    const going = new Set(names)
+    this.waiting = this.waiting.filter((name) => !going.has(name))
     this.isRunning = true
     const job = { kind: 'unlinkFiles', input: { dir: this.dir, names }, priority: UNLINK_PRIORITY }
     const result = yield* jobResult<string[]>(this.executor, job)

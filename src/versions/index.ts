@@ -1,5 +1,7 @@
 /** Rank 5: the state of a database as it goes on: versions, held edits, pins, snapshots, deletion. */
 export { FileDeleter } from './file-deleter.js'
+export { FileHolds } from './file-holds.js'
+export type { FileHold } from './file-holds.js'
 export { HeldEdits } from './held-edits.js'
 export { Installer } from './installer.js'
 export type { PlannedTable, PlannedValueLog } from './installer.js'

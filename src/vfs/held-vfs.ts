@@ -37,7 +37,8 @@ export class HeldVfs implements Vfs {
   readonly isHeld = true
   /** Called when a call found the directory lost, before the call throws. */
   onLost: ((error: VarveError) => void) | null = null
-  private readonly inner: Vfs
+  /** The file system itself, for places outside of the directory. */
+  readonly inner: Vfs
   private readonly dir: string
   private readonly hold: Hold
   private readonly prefix: string

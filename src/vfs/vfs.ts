@@ -30,10 +30,16 @@ export interface FileInfo {
   kind: 'file' | 'directory' | 'other'
   /** Bytes of a file. */
   size: number
-  /** Device and inode: equal for two names of one file. */
+  /** Device and inode, with a colon between them: equal for two names of one file. */
   identity: string
   /** Permission bits, 0 where the platform has none. */
   mode: number
+}
+
+/** Tells whether two things stand on one volume, as far as their identities tell. */
+export function areOnOneVolume(a: Pick<FileInfo, 'identity'>, b: Pick<FileInfo, 'identity'>): boolean {
+  const volumeOf = ({ identity }: Pick<FileInfo, 'identity'>): string => identity.slice(0, identity.indexOf(':') + 1)
+  return volumeOf(a) === volumeOf(b)
 }
 
 /**

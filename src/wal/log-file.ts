@@ -11,7 +11,7 @@
  * hears of a failed write-back whatever the other has heard.
  */
 import {
-  assert, encodeFileHeader, FILE_HEADER_BYTES, fileSeed, KiB, logFileName, MiB, runSync,
+  assert, encodeFileHeader, FILE_HEADER_BYTES, fileSeed, KiB, logFileName, MiB, runSync, Waiters,
 } from '../base/index.js'
 import type { FileHeader, FileNum, LogFacts, SeqNum, Steps } from '../base/index.js'
 import { closeQuietly, openAgain, openFile, syncFile, writeFully } from '../vfs/index.js'
@@ -57,6 +57,7 @@ export class LogFile {
   syncedSeqNum: SeqNum = 0
   /** True when no frame will be added any more. */
   isSealed = false
+  private readonly sealWaiters = new Waiters()
   hasFailed = false
 
   /** With `made` null the log only has a number: it stands behind the last log of a database that closes. */
@@ -118,6 +119,17 @@ export class LogFile {
   get facts(): LogFacts {
     const { fileNum, salt, syncedEnd: bytes, isSealed, unsyncedBytes } = this
     return { fileNum, salt, bytes, isExact: isSealed && unsyncedBytes === 0, mustExist: true }
+  }
+
+  /** No frame will be added any more, and all that were are written, or void. */
+  seal(): void {
+    this.isSealed = true
+    this.sealWaiters.wake()
+  }
+
+  /** Resolves when no frame will be added any more. */
+  whenSealed(): Promise<void> {
+    return this.sealWaiters.until(() => this.isSealed)
   }
 
   /** Notes that all of the log was synced elsewhere. Requires: it is sealed. */

@@ -26,7 +26,8 @@ export interface LogSyncerOptions {
 
 /**
  * What came of waiting for the last sync of a log. 'later': nobody can say while a caller blocks this thread, since the
- * answer of a sync of this log that is in flight comes with a turn of the event loop. 'never': syncing has ended.
+ * answer of a sync of this log that is in flight comes with a turn of the event loop. 'never': syncing has ended, or
+ * the log is needed no longer.
  */
 export type LastSync = 'done' | 'later' | 'never'
 
@@ -75,6 +76,11 @@ export class LogSyncer {
     this.logs.push(log)
   }
 
+  /** True as long as the log is to be synced to its end. */
+  has(log: LogFile): boolean {
+    return this.logs.includes(log)
+  }
+
   get unsyncedBytes(): number {
     let bytes = 0
     for (const log of this.logs) bytes += log.unsyncedBytes
@@ -119,8 +125,9 @@ export class LogSyncer {
   }
 
   /**
-   * Tells when the first `end` bytes of a sealed log are synced. There is no second sync of them: the first one to fail
-   * is the only one that would say so. What stands behind them need not be waited for.
+   * Tells when the first `end` bytes of a sealed log are synced; 'never' when the log is dropped before. There is no
+   * second sync of them: the first one to fail is the only one that would say so. What stands behind them need not be
+   * waited for.
    */
   whenSynced(log: LogFile, end: number, tell: (lastSync: LastSync) => void): void {
     assert(log.isSealed, 'only a sealed log has a last sync')
@@ -208,6 +215,14 @@ export class LogSyncer {
     this.logs.shift()
     this.durableSeqNum = Math.max(this.durableSeqNum, log.writtenSeqNum)
     this.wakeWaiters()
+    const waiting = this.logWaiters
+    this.logWaiters = waiting.filter((waiter) => waiter.log !== log)
+    for (const waiter of waiting) if (waiter.log === log) waiter.tell('never')
+  }
+
+  /** Waits for a sync of this log in flight, also of one that was dropped: nobody else would hear that it fails. */
+  async rested(log: LogFile): Promise<void> {
+    while (this.logInFlight === log && this.running !== null) await this.running
   }
 
   /** Waits for a sync in flight, but starts none. */
@@ -293,8 +308,8 @@ export class LogSyncer {
 
   private noteDurable(log: LogFile, end: number, seqNum: SeqNum): void {
     const index = this.logs.indexOf(log)
-    if (index < 0) return // A blocking sync came first.
     if (end > log.syncedEnd) log.syncedEnd = end
+    if (index < 0) return // A blocking sync came first, or the log was dropped meanwhile.
     if (seqNum > log.syncedSeqNum) log.syncedSeqNum = seqNum
     if (index === 0) {
       this.durableSeqNum = Math.max(this.durableSeqNum, log.syncedSeqNum)

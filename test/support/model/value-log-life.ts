@@ -81,7 +81,7 @@ export class ValueLogLife {
     const log = runSync(createManifest(this.vfs, DIR, sampleOptions(), sampleBase))
     const start = { executor: this.executor, dir: DIR, version: sampleBase, log, nextFileNum: 20 }
     this.versions = new VersionSet(start, (error) => this.failures.push(error))
-    const deleter = new FileDeleter(this.executor, DIR, clock, () => true)
+    const deleter = new FileDeleter({ executor: this.executor, dir: DIR, clock }, () => true)
     this.pins = new LogPins({
       dir: DIR, executor: this.executor, versions: this.versions, deleter, events: new EventBus(undefined), clock,
       bytesMax, kept: [], onLessKept: () => this.sweep.look(),

@@ -1,0 +1,63 @@
+/**
+ * What: `varve backup`: makes the next backup of a set, or lists those that there are.
+ */
+import { Varve } from '../../api/index.js'
+import type { BackupInfo } from '../../api/index.js'
+import { toHex } from '../../base/index.js'
+import { EXIT_DAMAGE, EXIT_OK, UsageError } from '../command.js'
+import { countText, sizeText } from '../demo/numbers.js'
+import { defineCommand, flag, numberOption, optionalWord, withReader, word } from '../kit/index.js'
+import type { CommandContext } from '../kit/index.js'
+import { copyText, PACE } from './checkpoint.js'
+
+const COUNT = { min: 1, max: 1_000_000 }
+
+export const backupCommand = defineCommand({
+  name: 'backup',
+  group: 'Keep',
+  summary: 'Make the next backup of a database, also beside a writer, or list them',
+  positionals: {
+    dir: word('DIR', 'the directory of a database', 'directory of the database; with --list of the set'),
+    set: optionalWord('SET', 'the directory of the backups', 'directory of its backups, made if it is not there'),
+  },
+  options: {
+    keep: numberOption('N', 'how many backups stay, else 14', COUNT),
+    fullEvery: numberOption('N', 'after so many one shares no file with those before, else 30', COUNT),
+    noVerify: flag('do not read back what was copied and linked'),
+    list: flag('only list the backups that there are'),
+    pace: PACE,
+  },
+  details: [
+    'Backups are called SET/000001, SET/000002 and so on. Each is a database of its own, and takes as',
+    'much room as has changed since the one before. `varve restore` makes a database of one.',
+  ],
+  json: 'object',
+  onInterrupt: 'abort',
+  async run({ dir, set, keep, fullEvery, noVerify, list: isList, pace }, context) {
+    if (isList) {
+      if (set !== undefined) throw new UsageError('--list takes the directory of the backups alone')
+      return list(dir, context)
+    }
+    if (set === undefined) throw new UsageError('SET is missing: the directory of the backups')
+    return withReader(dir, async (db) => {
+      const { position, ...made } = await Varve.backup(db, set, {
+        keep, fullEvery, verify: !noVerify, bytesPerSecond: pace, signal: context.signal,
+        onProgress: context.progress('backup'),
+      })
+      context.result({ ...made, position: position === null ? null : toHex(position) }, () =>
+        `${made.location}: sequence ${made.seqNum}, ${copyText(made)}\n`)
+      return EXIT_OK
+    })
+  },
+})
+
+async function list(set: string, context: CommandContext): Promise<number> {
+  const backups = await Varve.backups(set)
+  context.result({ backups }, () => backups.map(lineOf).join('') || 'no backups\n')
+  return backups.every(({ problem }) => problem === null) ? EXIT_OK : EXIT_DAMAGE
+}
+
+function lineOf({ location, problem, seqNum, fileCount, bytes }: BackupInfo): string {
+  if (problem !== null) return `${location}: cannot be used: ${problem}\n`
+  return `${location}: sequence ${seqNum}, ${countText(fileCount)} files, ${sizeText(bytes)}\n`
+}

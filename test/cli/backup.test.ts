@@ -1,0 +1,60 @@
+/** `varve checkpoint`, `varve backup` and `varve restore` as users run them. */
+import assert from 'node:assert/strict'
+import { appendFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { after, test } from 'node:test'
+import { Varve } from '../../src/index.js'
+import { runVarve, varveHere } from '../support/programs/run-program.js'
+
+const root = mkdtempSync(path.join(tmpdir(), 'varve-backup-'))
+after(() => rmSync(root, { recursive: true, force: true }))
+const [dir, set] = [path.join(root, 'db'), path.join(root, 'set')]
+
+test('checkpoint, backup and restore work while another process has the database open', async () => {
+  const db = await Varve.open(dir, { writeBufferSize: 64 * 1024 })
+  for (let i = 0; i < 200; i++) await db.put(`key ${i}`, 'v'.repeat(1000))
+  const copy = await runVarve('checkpoint', dir, path.join(root, 'copy'))
+  assert.deepEqual([copy.code, copy.error], [0, ''])
+  assert.match(copy.out, /^\S+copy: sequence 200, \d+ files, .+ linked/)
+  assert.equal((await runVarve('backup', dir, set)).code, 0)
+  await db.put('more', 'x')
+  const second = JSON.parse((await varveHere('backup', dir, set, '--json')).out)
+  assert.deepEqual([second.number, second.seqNum, second.problem, second.reusedBytes > 0], [2, 201, null, true])
+  await db.close()
+  const list = await varveHere('backup', set, '--list')
+  assert.match(list.out, /^\S+000001: sequence 200, \d+ files, .+\n\S+000002: sequence 201, \d+ files, .+\n$/)
+  assert.equal(JSON.parse((await varveHere('backup', set, '--list', '--json')).out).backups.length, 2)
+  const back = await runVarve('restore', path.join(set, '000002'), path.join(root, 'back'))
+  assert.match(back.out, /^\S+back: sequence 201, /)
+  const restored = await varveHere('restore', path.join(set, '000001'), path.join(root, 'l'), '--link', '--json')
+  const linked = JSON.parse(restored.out)
+  assert.deepEqual([linked.tool, linked.ok, linked.seqNum], ['restore', true, 200])
+  const again = await Varve.open(path.join(root, 'back'), { readOnly: true })
+  assert.equal([...again.keysSync()].length, 201)
+  await again.close()
+})
+
+test('what is wrong gives exit code 1, a wrong command line 2, a set with a bad backup 3', async () => {
+  for (const [args, code, what] of [
+    [['checkpoint', dir, path.join(root, 'copy')], 1, /ALREADY_EXISTS/],
+    [['checkpoint', path.join(root, 'none'), path.join(root, 'x')], 1, /NOT_FOUND/],
+    [['restore', set, path.join(root, 'x')], 1, /NOT_FOUND/],
+    [['checkpoint', dir], 2, /the directory to make/], [['checkpoint', dir, 'x', '--mode', 'move'], 2, /mode/],
+    [['backup', dir], 2, /SET/], [['backup', dir, set, '--list'], 2, /--list/],
+    [['backup', dir, set, '--keep', '0'], 2, /keep/],
+  ] as const) {
+    const result = await varveHere(...args)
+    assert.equal(result.code, code, args.join(' '))
+    assert.match(result.error, what)
+  }
+  assert.ok(!readdirSync(root).includes('x'))
+  rmSync(path.join(set, '000002', readdirSync(path.join(set, '000002')).find((name) => name.endsWith('.table'))!))
+  const listed = await varveHere('backup', set, '--list')
+  assert.equal(listed.code, 3)
+  assert.match(listed.out, /000002: cannot be used: \d+\.table is missing/)
+  const table = readdirSync(path.join(set, '000001')).find((name) => name.endsWith('.table'))!
+  appendFileSync(path.join(set, '000001', table), 'x')
+  const damaged = await varveHere('restore', path.join(set, '000001'), path.join(root, 'x'), '--json')
+  assert.deepEqual([damaged.code, JSON.parse(damaged.out).error.code], [1, 'CORRUPTION'])
+})
