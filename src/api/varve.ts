@@ -17,6 +17,7 @@ import type { IngestResult, LoadResult, LoadSource } from '../ingest/index.js'
 import { openEngine, openReadOnly } from '../open/index.js'
 import type { Following, RefreshResult } from '../open/index.js'
 import type { ReadView } from '../read/index.js'
+import type { RepairReport } from '../repair/index.js'
 import { BLOCK_BYTES_DEFAULT } from '../sstable/index.js'
 import type { ImportReport, ImportSource } from '../transfer/index.js'
 import { NodeVfs } from '../vfs/index.js'
@@ -40,6 +41,8 @@ import { atLocation, checkLocation, diskError, unlockDirectory } from './locatio
 import { readRange } from './ranges.js'
 import type { RangeOptions } from './ranges.js'
 import { putStream } from './put-stream.js'
+import { repair } from './repair-call.js'
+import type { RepairOptions } from './repair-call.js'
 import type { StreamWriteOptions } from './put-stream.js'
 import { touch, touchSync } from './touch.js'
 import { scrubInBackground } from '../verify/index.js'
@@ -178,6 +181,16 @@ export class Varve extends VarveReads {
    */
   static async restore(backup: string, target: string, options?: RestoreOptions): Promise<RestoreReport> {
     return restoreBackup(backup, target, options)
+  }
+
+  /**
+   * Makes a new database in `target`, at which nothing may be yet, of what is left of the damaged one in `location`,
+   * which is only read. It never serves what may be older than something lost: such entries stand in
+   * `target/salvaged`. The report says what was lost. Rejects with LOCKED while the source is open, ALREADY_EXISTS,
+   * NOT_FOUND, IO_ERROR, and UNSUPPORTED_FORMAT; then there is no target.
+   */
+  static async repair(location: string, target: string, options: RepairOptions = {}): Promise<RepairReport> {
+    return repair(location, target, options)
   }
 
   // ── Writes ──────────────────────────────────────────────────────────────────────────────────────

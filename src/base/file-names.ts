@@ -70,6 +70,9 @@ export function probeFileName(unique: string): string {
 
 export const LOCK_FILE_NAME = 'varve.lock'
 
+/** The directory, in a database that a repair made, of what is not served. No open looks into it, and none removes it. */
+export const SALVAGED_DIRECTORY = 'salvaged'
+
 export function lockGenerationFileName(generation: number): string {
   return `${LOCK_FILE_NAME}.${pad(generation, 12)}`
 }

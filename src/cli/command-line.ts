@@ -25,6 +25,7 @@ import { historyCommand } from './commands/history.js'
 import { importCommand } from './commands/import.js'
 import { orphansCommand } from './commands/orphans.js'
 import { putCommand } from './commands/put.js'
+import { repairCommand } from './commands/repair.js'
 import { scanCommand } from './commands/scan.js'
 import { shellCommand } from './commands/shell.js'
 import { sizesCommand } from './commands/sizes.js'
@@ -38,8 +39,8 @@ import { printable } from './printable.js'
 const commands: readonly Command[] = [
   getCommand, scanCommand, countCommand, findCommand, historyCommand, filesCommand, sizesCommand, statsCommand,
   dumpCommand, shellCommand, putCommand, delCommand, batchCommand, destroyCommand, flushCommand, compactCommand,
-  gcCommand, checkpointCommand, backupCommand, restoreCommand, verifyCommand, healCommand, exportCommand, importCommand,
-  orphansCommand, unlockCommand, blobCommand,
+  gcCommand, checkpointCommand, backupCommand, restoreCommand, verifyCommand, healCommand, repairCommand, exportCommand,
+  importCommand, orphansCommand, unlockCommand, blobCommand,
 ]
 
 const NAMES = [...commands.map(({ name }) => name), 'help', 'version']

@@ -10,15 +10,16 @@ import type {
   AbstractIterator, AbstractKeyIterator, AbstractSnapshot, AbstractValueIterator, Transcoder,
 } from 'abstract-level'
 import { Varve } from '../api/index.js'
-import type { BatchOp, PutOptions, WriteOptions } from '../api/index.js'
+import type { BatchOp, PutOptions, RepairOptions, RepairReport, WriteOptions } from '../api/index.js'
 import { printAs, printedObject, VarveError } from '../base/index.js'
 import { LevelBase } from './level-base.js'
 import type {
   PrivateOperation, PrivateRangeOptions, PrivateReadOptions, PrivatePutOptions, PrivateWriteOptions, SnapshotOwner,
 } from './level-base.js'
-import { LevelError, levelError, notOpenError, rethrow } from './level-error.js'
+import { levelError, notOpenError, rethrow } from './level-error.js'
 import { engineKey, engineValue, keyBytes } from './level-format.js'
 import { engineOptions } from './level-options.js'
+import { repairLevel } from './level-repair.js'
 import { propertyText } from './level-properties.js'
 import { LevelReads } from './level-reads.js'
 import type { DatabaseOptions, Format, GetOptions, StartEndOptions } from './classic-level.js'
@@ -111,10 +112,13 @@ export class VarveLevel<KDefault = string, VDefault = string> extends LevelBase<
     }
   }
 
-  /** Rejects with LEVEL_NOT_SUPPORTED: it would have to guess what is lost. */
-  static async repair(location: string): Promise<void> {
+  /**
+   * Repairs the database in `location`, which nobody may have open: a new one takes its place, the damaged one stays as
+   * `<location>.damaged.<time>`. The report says what was lost; what is not served stands in `salvaged` inside.
+   */
+  static async repair(location: string, options: RepairOptions = {}): Promise<RepairReport> {
     checkLocation(location)
-    throw new LevelError('LEVEL_NOT_SUPPORTED', 'Varve cannot repair a database yet: restore a backup')
+    return repairLevel(location, options)
   }
 
   #bounds<K>(

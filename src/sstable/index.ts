@@ -1,4 +1,5 @@
 /** Rank 3: one immutable sorted file. */
+export { BlockReader } from './block/block-reader.js'
 export { BLOCK_BYTES_DEFAULT, BLOCK_BYTES_MAX, BLOCK_BYTES_MIN } from './block/block-format.js'
 export * from './block/build-buffer.js'
 export { compareTied, HEAD_MAX, HEAD_MIN, headOf } from './block/key-heads.js'
@@ -9,6 +10,7 @@ export * from './read/table-file.js'
 export { PrefixQuery } from './lookup/prefix-filter.js'
 export { TableIterators } from './read/table-iterator.js'
 export { readTableFacts, readTableSpans, readUnlistedTable } from './read/table-open.js'
+export * from './read/salvage-table.js'
 export * from './read/table-scan.js'
 export * from './read/table.js'
 export { replacedByFlush, replacedByMerge } from './replaces.js'

@@ -310,7 +310,7 @@ test("getProperty answers LevelDB's names", async () => {
   await db.close()
 })
 
-test('destroy removes the database and nothing else; repair refuses', async () => {
+test('destroy removes the database and nothing else', async () => {
   const location = newDirectory()
   await VarveLevel.destroy(location) // nothing there
   const db = new VarveLevel(location, { workers: 0 })
@@ -319,8 +319,28 @@ test('destroy removes the database and nothing else; repair refuses', async () =
   writeFileSync(path.join(location, 'mine.txt'), 'x')
   await VarveLevel.destroy(location)
   assert.deepEqual(readdirSync(location).filter((name) => !name.startsWith('varve.lock')), ['mine.txt'])
-  assert.equal((await failure(VarveLevel.repair(location))).code, 'LEVEL_NOT_SUPPORTED')
   assert.ok(existsSync(path.join(location, 'mine.txt')))
+})
+
+test('repair puts a database with what is left in the place of the damaged one, which stays beside it', async () => {
+  const location = newDirectory()
+  const missing = await failure(VarveLevel.repair(location))
+  assert.equal(missing.code, 'LEVEL_IO_ERROR')
+  assert.match(missing.message, /no such file or directory/i)
+  const db = new VarveLevel(location, { workers: 0 })
+  await db.put('a', '1')
+  assert.equal((await failure(VarveLevel.repair(location))).code, 'LEVEL_LOCKED')
+  await db.close()
+  const before = readdirSync(location)
+  const report = await VarveLevel.repair(location)
+  assert.ok(report.ok)
+  const again = new VarveLevel(location, { workers: 0 })
+  assert.equal(await again.get('a'), '1')
+  await again.close()
+  const beside = readdirSync(path.dirname(location)).filter((name) => name !== path.basename(location))
+  assert.equal(beside.length, 1)
+  assert.match(beside[0]!, /\.damaged\.\d+$/)
+  assert.deepEqual(readdirSync(path.join(path.dirname(location), beside[0]!)), before)
 })
 
 test('engine gives the Varve under it while it is open', async () => {

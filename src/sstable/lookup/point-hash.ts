@@ -140,6 +140,22 @@ export class PointHash {
     return false
   }
 
+  /** False when no key with this hash has its newest version in the blocks [first, end). */
+  leadsTo(hash: number, first: number, end: number): boolean {
+    const { slots, placeBits, entryBits, placeMask } = this
+    const tag = (hash << placeBits) >>> 0
+    let slot = this.home(hash)
+    for (let left = slots.length; left > 0 && slots[slot] !== 0; left--) {
+      const word = slots[slot]!
+      if ((word & ~placeMask) >>> 0 === tag) {
+        const block = Math.floor(((word & placeMask) - 1) / 2 ** entryBits)
+        if (block >= first && block < end) return true
+      }
+      if (++slot === slots.length) slot = 0
+    }
+    return false
+  }
+
   /** Counts the slots in use. */
   usedCount(): number {
     let count = 0

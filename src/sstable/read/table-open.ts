@@ -190,7 +190,7 @@ export function sizeOf(table: TableFile): number {
   }
 }
 
-function* readHeader(table: TableFile): Steps<FileHeader> {
+export function* readHeader(table: TableFile): Steps<FileHeader> {
   const isGood = (bytes: Uint8Array): boolean => {
     try {
       return decodeFileHeader(bytes, TABLE_MAGIC, table.name) !== null
@@ -202,7 +202,7 @@ function* readHeader(table: TableFile): Steps<FileHeader> {
   return decodeFileHeader(bytes, TABLE_MAGIC, table.name)
 }
 
-function* readFooter(source: TableSource, fileBytes: number): Steps<Footer> {
+export function* readFooter(source: TableSource, fileBytes: number): Steps<Footer> {
   const { name, seed } = source
   const isGood = (bytes: Uint8Array): boolean => {
     try {

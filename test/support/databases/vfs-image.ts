@@ -1,9 +1,10 @@
 /** The files of one directory as bytes, which tests damage, compare and open again. */
+import type { Vfs } from '../../../src/index.js'
 import { MemoryVfs } from '../../../src/testing.js'
 
 export type Image = Map<string, Uint8Array>
 
-export function takeImage(vfs: MemoryVfs, dir: string): Image {
+export function takeImage(vfs: Pick<Vfs, 'listSync' | 'openSync'>, dir: string): Image {
   const image: Image = new Map()
   for (const name of vfs.listSync(dir).sort()) {
     const file = vfs.openSync(`${dir}/${name}`, 'read')
