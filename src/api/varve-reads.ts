@@ -22,9 +22,10 @@ import { takeStreamOptions } from './stream-options.js'
 import type { StreamOptions } from './stream-options.js'
 import { readEntry } from './touch.js'
 import type { Entry } from './touch.js'
+import { VarveAtRest } from './varve-at-rest.js'
 
 /** What can be read of an open database. */
-export abstract class VarveReads {
+export abstract class VarveReads extends VarveAtRest {
   /** The directory, absolute and without links. */
   readonly location: string
   /** @internal */
@@ -33,6 +34,7 @@ export abstract class VarveReads {
 
   /** @internal */
   protected constructor(view: ReadView) {
+    super()
     this.location = view.dir
     setHidden(this, { view, reads: new PointReader() })
   }

@@ -6,8 +6,8 @@
  * a key is not in a hole; they cover every user key of the table (TAB-1).
  */
 import {
-  checkFileIdentity, compareBytes, errnoOf, FILE_HEADER_BYTES, fileSeed, hashRange, NO_FEATURES, readHashSeed,
-  runSync, VarveError,
+  addedSeqNum, checkFileIdentity, compareBytes, errnoOf, FILE_HEADER_BYTES, fileSeed, hashRange, NO_FEATURES,
+  OUTSIDE_FILE_NUM, readHashSeed, runSync, VarveError,
 } from '../../base/index.js'
 import type { FileHeader, HashSeed, SeqNum, TableFacts } from '../../base/index.js'
 import { BlockCache } from '../../cache/index.js'
@@ -25,7 +25,7 @@ import { findBlocks, readLoneBlock } from './block-search.js'
 import type { BlockKeys, FoundBlock } from './block-search.js'
 import { checkRowAt, TableBlocks } from './table-blocks.js'
 import {
-  readFilter, readFooter, readHeader, readIndex, readParts, readPointHash, readProperties, readSpans, sizeOf,
+  readFilter, readFooter, readHeader, readIndex, readParts, readPointHash, readProperties, readSpans, renumbered, sizeOf,
 } from './table-open.js'
 import type { TableFile } from './table-open.js'
 
@@ -107,7 +107,7 @@ export function* salvageTable(
   const header = losses.attempt(() => headerOf(table, known)) ?? (known === null ? null : headerFrom(known))
   if (header === null) return null
   const source: TableSource = { ...table, seed: fileSeed(header) }
-  const parts = readLeft(source, losses)
+  const parts = readLeft({ source, header, added: known === null ? 0 : addedSeqNum(known.facts) }, losses)
   const { footer, index, properties } = parts
   const blockSource = { ...source, saysPacked: footer === null || saysPacked(footer) }
   const expected = known?.facts.entryCount ?? properties?.entryCount ?? null
@@ -149,8 +149,11 @@ function headerOf(table: TableFile, known: KnownTable | null): FileHeader {
   return header
 }
 
-function headerFrom({ databaseId, facts: { fileNum, salt } }: KnownTable): FileHeader {
-  return { magic: TABLE_MAGIC, features: NO_FEATURES, databaseId, fileNum, salt, generation: 0, lineage: 0 }
+function headerFrom({ databaseId, facts: { fileNum, salt, origin } }: KnownTable): FileHeader {
+  return {
+    magic: TABLE_MAGIC, features: NO_FEATURES, databaseId: origin?.databaseId ?? databaseId,
+    fileNum: origin ? OUTSIDE_FILE_NUM : fileNum, salt, generation: 0, lineage: 0,
+  }
 }
 
 interface LeftParts {
@@ -162,15 +165,23 @@ interface LeftParts {
   proof: TableProof | null
 }
 
-function readLeft(source: TableSource, losses: Losses): LeftParts {
+/** A table of which the header is known, and what is added to each of its sequence numbers. */
+interface HeadedTable {
+  source: TableSource
+  header: FileHeader
+  added: SeqNum
+}
+
+function readLeft({ source, header, added }: HeadedTable, losses: Losses): LeftParts {
   const footer = losses.attempt(() => runSync(readFooter(source, sizeOf(source))))
   if (footer === null) {
     return { footer, index: null, properties: null, spans: null, areSpansLost: false, proof: null }
   }
   const index = losses.attempt(() => runSync(readIndex(source, footer)))
   const properties = losses.attempt(() => runSync(readProperties(source, footer)))
+  const readAllSpans = (from: Footer) => renumbered(runSync(readSpans({ source, header, footer: from }, properties)), added)
   const hadSpans = footer.sections[SectionSlot.spans]!.bytes > 0
-  const spans = hadSpans ? losses.attempt(() => runSync(readSpans(source, footer, properties))) : null
+  const spans = hadSpans ? losses.attempt(() => readAllSpans(footer)) : null
   const pointHash = losses.attempt(() => runSync(readPointHash(source, footer, properties)))
   const filter = losses.attempt(() => runSync(readFilter(source, footer, SectionSlot.filter)))
   const hasProof = properties !== null && (pointHash !== null || filter !== null)
