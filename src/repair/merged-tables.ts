@@ -108,7 +108,7 @@ function spansOf({ vfs }: ServePlace, { salvaged, facts, dir, name }: SourceTabl
   if (facts?.spans == null) return null
   const file = openSource(vfs, vfs.join(dir, name), name)
   try {
-    return runSync(readTableSpans({ file, name }))
+    return runSync(readTableSpans({ file, name }, facts))
   } finally {
     file.closeSync()
   }

@@ -54,10 +54,10 @@ export class TableCursor {
   }
 
   open(): void {
-    const { table: { dir, name, salvaged }, vfs } = this
+    const { table: { dir, name, salvaged, facts }, vfs } = this
     const file = openSource(vfs, vfs.join(dir, name), name)
     this.file = file
-    if (salvaged === null) this.left = openWholeTable({ file, name })
+    if (salvaged === null) this.left = openWholeTable({ file, name }, facts!)
     else this.left = { ...salvaged, source: { ...salvaged.source, file } }
   }
 
@@ -75,7 +75,7 @@ export class TableCursor {
     const keyBytes = reader.keyBytesAt(at)
     if (keyBytes > this.key.length) this.key = new Uint8Array(2 * keyBytes)
     this.keyBytes = reader.copyKey(at, this.key)
-    this.seqNum = reader.seqNumAt(at)
+    this.seqNum = reader.seqNumAt(at) + this.left.addedSeqNum
     this.kind = reader.kindAt(at)
     return true
   }

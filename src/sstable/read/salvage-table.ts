@@ -6,7 +6,7 @@
  * a key is not in a hole; they cover every user key of the table (TAB-1).
  */
 import {
-  checkFileIdentity, compareBytes, errnoOf, FILE_HEADER_BYTES, fileSeed, hashRange, NO_FEATURES, readHashSeed,
+  addedSeqNum, checkFileIdentity, compareBytes, errnoOf, FILE_HEADER_BYTES, fileSeed, hashRange, NO_FEATURES, OUTSIDE_FILE_NUM, readHashSeed,
   runSync, VarveError,
 } from '../../base/index.js'
 import type { FileHeader, HashSeed, SeqNum, TableFacts } from '../../base/index.js'
@@ -25,7 +25,8 @@ import { findBlocks, readLoneBlock } from './block-search.js'
 import type { BlockKeys, FoundBlock } from './block-search.js'
 import { checkRowAt, TableBlocks } from './table-blocks.js'
 import {
-  readFilter, readFooter, readHeader, readIndex, readParts, readPointHash, readProperties, readSpans, sizeOf,
+  readFilter, readFooter, readHeader, readIndex, readParts, readPointHash, readProperties, readSpans,
+  renumbered, sizeOf,
 } from './table-open.js'
 import type { TableFile } from './table-open.js'
 
@@ -66,6 +67,8 @@ export interface SalvagedTable {
   readonly proof: TableProof | null
   /** The largest sequence number that an entry of the table may have. */
   readonly largestSeqNum: SeqNum
+  /** What counts besides each number in the blocks. */
+  readonly addedSeqNum: SeqNum
   /** Where it is damaged, and what a reader meets there. */
   readonly problems: readonly VarveError[]
 }
@@ -107,7 +110,8 @@ export function* salvageTable(
   const header = losses.attempt(() => headerOf(table, known)) ?? (known === null ? null : headerFrom(known))
   if (header === null) return null
   const source: TableSource = { ...table, seed: fileSeed(header) }
-  const parts = readLeft(source, losses)
+  const added = known === null ? 0 : addedSeqNum(known.facts)
+  const parts = readLeft(source, header, losses)
   const { footer, index, properties } = parts
   const blockSource = { ...source, saysPacked: footer === null || saysPacked(footer) }
   const expected = known?.facts.entryCount ?? properties?.entryCount ?? null
@@ -117,7 +121,8 @@ export function* salvageTable(
     : yield* searchedBlocks(source, { footer, expected, edges }, losses)
   const areSpansLost = parts.areSpansLost || (footer === null && known?.facts.spans !== null)
   return {
-    name: table.name, source: blockSource, ...left, spans: parts.spans, areSpansLost, properties,
+    name: table.name, source: blockSource, ...left, spans: renumbered(parts.spans, added), areSpansLost, properties,
+    addedSeqNum: added,
     proof: parts.proof, largestSeqNum: (known?.facts ?? properties)?.largestSeqNum ?? Infinity,
     problems: losses.problems,
   }
@@ -149,7 +154,8 @@ function headerOf(table: TableFile, known: KnownTable | null): FileHeader {
   return header
 }
 
-function headerFrom({ databaseId, facts: { fileNum, salt } }: KnownTable): FileHeader {
+function headerFrom({ databaseId, facts: { origin, salt, ...facts } }: KnownTable): FileHeader {
+  const fileNum = origin ? OUTSIDE_FILE_NUM : facts.fileNum
   return { magic: TABLE_MAGIC, features: NO_FEATURES, databaseId, fileNum, salt, generation: 0, lineage: 0 }
 }
 
@@ -162,7 +168,7 @@ interface LeftParts {
   proof: TableProof | null
 }
 
-function readLeft(source: TableSource, losses: Losses): LeftParts {
+function readLeft(source: TableSource, header: FileHeader, losses: Losses): LeftParts {
   const footer = losses.attempt(() => runSync(readFooter(source, sizeOf(source))))
   if (footer === null) {
     return { footer, index: null, properties: null, spans: null, areSpansLost: false, proof: null }
@@ -170,7 +176,7 @@ function readLeft(source: TableSource, losses: Losses): LeftParts {
   const index = losses.attempt(() => runSync(readIndex(source, footer)))
   const properties = losses.attempt(() => runSync(readProperties(source, footer)))
   const hadSpans = footer.sections[SectionSlot.spans]!.bytes > 0
-  const spans = hadSpans ? losses.attempt(() => runSync(readSpans(source, footer, properties))) : null
+  const spans = hadSpans ? losses.attempt(() => runSync(readSpans({ source, header, footer }, properties))) : null
   const pointHash = losses.attempt(() => runSync(readPointHash(source, footer, properties)))
   const filter = losses.attempt(() => runSync(readFilter(source, footer, SectionSlot.filter)))
   const hasProof = properties !== null && (pointHash !== null || filter !== null)
@@ -283,7 +289,7 @@ export function readTableAccount(table: TableFile): TableAccount {
   const header = losses.attempt(() => runSync(readHeader(table)))
   if (header === null) return { header, facts: null, areSpansLost: false, properties: null }
   const source = { ...table, seed: fileSeed(header) }
-  const { footer, properties, spans, areSpansLost } = readLeft(source, losses)
+  const { footer, properties, spans, areSpansLost } = readLeft(source, header, losses)
   if (footer === null || properties === null) return { header, facts: null, areSpansLost, properties }
   const { fileNum, salt } = header
   const facts = { ...factsIn(properties, spans), fileNum, salt, bytes: footer.fileBytes }
@@ -291,12 +297,15 @@ export function readTableAccount(table: TableFile): TableAccount {
 }
 
 /** Opens a table that was found to be whole, to be walked as a salvaged one is. Throws CORRUPTION, or IO_ERROR. */
-export function openWholeTable(table: TableFile): SalvagedTable {
-  const { source, index, properties, spans, footer } = runSync(readParts(table, { pointHash: false, filter: 'never' }))
+export function openWholeTable(table: TableFile, facts: TableFacts): SalvagedTable {
+  const added = addedSeqNum(facts)
+  const choice = { pointHash: false, filter: 'never' } as const
+  const { source, index, properties, spans, footer } = runSync(readParts(table, choice, added))
   const blockAt = (i: number): FoundBlock => ({ offset: index.offset(i), bytes: index.bytes(i) })
   const blocks = Array.from({ length: index.blockCount }, (_, i) => blockAt(i))
   return {
     name: table.name, source: { ...source, file: table.file, saysPacked: saysPacked(footer) }, blocks, holes: [], spans,
-    areSpansLost: false, properties, proof: null, largestSeqNum: properties.largestSeqNum, problems: [],
+    areSpansLost: false, properties, proof: null, largestSeqNum: facts.largestSeqNum,
+    addedSeqNum: added, problems: [],
   }
 }
