@@ -6,7 +6,8 @@
  * when it is asked for.
  */
 import {
-  assert, drawHashSeed, handleFileNum, hashSeedBytes, OUTSIDE_FILE_NUM, readHashSeed, systemRandom, tableFileName, toHex, VarveError,
+  assert, drawHashSeed, handleFileNum, hashSeedBytes, OUTSIDE_FILE_NUM, readHashSeed, systemRandom,
+  tableFileName, toHex, VarveError,
 } from '../base/index.js'
 import type { FileNum, HashSeed, Random, SeqNum } from '../base/index.js'
 import { checkNotForeign, findDirectory, namesIn } from '../directory/index.js'

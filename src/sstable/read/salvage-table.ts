@@ -6,7 +6,8 @@
  * a key is not in a hole; they cover every user key of the table (TAB-1).
  */
 import {
-  addedSeqNum, checkFileIdentity, compareBytes, errnoOf, FILE_HEADER_BYTES, fileSeed, hashRange, NO_FEATURES, OUTSIDE_FILE_NUM, readHashSeed,
+  addedSeqNum, checkFileIdentity, compareBytes, errnoOf, FILE_HEADER_BYTES, fileSeed, hashRange, NO_FEATURES,
+  OUTSIDE_FILE_NUM, readHashSeed,
   runSync, VarveError,
 } from '../../base/index.js'
 import type { FileHeader, HashSeed, SeqNum, TableFacts } from '../../base/index.js'
