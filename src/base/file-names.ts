@@ -70,7 +70,7 @@ export function probeFileName(unique: string): string {
 
 export const LOCK_FILE_NAME = 'varve.lock'
 
-/** The directory, in a database that a repair made, of what is not served. No open looks into it, and none removes it. */
+/** The directory, in a database that a repair made, of what is not served: no open looks into it, none removes it. */
 export const SALVAGED_DIRECTORY = 'salvaged'
 
 export function lockGenerationFileName(generation: number): string {

@@ -3,7 +3,7 @@
  * goes into the damage map.
  * Thread: main; reads block, with pauses.
  */
-import { errnoOf, frontBytes, tableFileName, VarveError } from '../base/index.js'
+import { errnoOf, frontBytes, OUTSIDE_FILE_NUM, tableFileName, VarveError } from '../base/index.js'
 import type { LevelNum, TableFacts } from '../base/index.js'
 import { isApart } from '../iterator/index.js'
 import type { Version } from '../manifest/index.js'
@@ -64,11 +64,15 @@ export function* examineUnlisted(
       tables.push(lost(place, table))
       continue
     }
-    const known = facts === null || account.areSpansLost ? null : { facts, databaseId: place.databaseId }
+    const isOutside = header.fileNum === OUTSIDE_FILE_NUM
+    const known = facts === null || account.areSpansLost || isOutside ? null : { facts, databaseId: place.databaseId }
     const salvaged = yield* examineFile(place, name, known)
     if (salvaged === 'whole') tables.push(table)
     else if (salvaged === null) tables.push(lost(place, table))
-    else tables.push(facts === null ? unjudged(place, table, salvaged) : damaged(place, table, salvaged))
+    else {
+      const isJudged = facts !== null && !isOutside
+      tables.push(isJudged ? damaged(place, table, salvaged) : unjudged(place, table, salvaged))
+    }
   }
   return tables
 }
@@ -154,14 +158,17 @@ function lost({ ledger, damages }: ExaminePlace, table: SourceTable): SourceTabl
   return found
 }
 
-/** A table that does not say what it replaced: nobody knows whether it counts, nor what it replaced. */
+/**
+ * A table that does not say what it replaced, or was ingested and has its number in the lost manifest: nobody knows
+ * whether it counts, nor what is newer.
+ */
 function unjudged(place: ExaminePlace, table: SourceTable, salvaged: SalvagedTable): SourceTable {
   const { ledger, damages } = place
   const found = { ...table, state: 'damaged', salvaged, isServed: false } as const
   ledger.lost({ file: table.name, from: null, to: null, entryCount: null })
   damages.add({
     table: found, holes: [], proof: null, lostSpans: null, lostKeys: [], lostExtent: table.extent,
-    largestSeqNum: Infinity, mayReplaceAny: true,
+    largestSeqNum: Infinity, mayReplaceAny: table.facts === null,
   })
   return found
 }

@@ -5,8 +5,8 @@
  * Invariants: REP-6 nothing in the source's directory is written, not even its lock.
  */
 import {
-  compareBytes, decodeFileHeader, FILE_HEADER_BYTES, fileNumOf, manifestFileName, parseFileName, runSync, toHex,
-  VarveError,
+  compareBytes, decodeFileHeader, FILE_HEADER_BYTES, fileNumOf, manifestFileName, OUTSIDE_FILE_NUM, parseFileName,
+  runSync, toHex, VarveError,
 } from '../base/index.js'
 import type { FileHeader, FileMagic, FileName, FileNum } from '../base/index.js'
 import { holdsData, readMarker } from '../directory/index.js'
@@ -130,7 +130,8 @@ function readOne({ vfs, dir, ledger }: SourcePlace, fileNum: FileNum): Chosen | 
 function lostEditOf(
   names: readonly string[], version: Version, unlisted: readonly UnlistedTable[],
 ): string | null {
-  const facts = unlisted.flatMap((table) => (table.facts === null ? [] : [table.facts]))
+  const facts = unlisted.flatMap((table) =>
+    table.facts === null || table.header?.fileNum === OUTSIDE_FILE_NUM ? [] : [table.facts])
   const lost = findLostEdit(facts, logNumbers(names), version)
   if (lost !== null) return `table ${lost.table} was flushed from log ${lost.log}, which is gone: an edit is lost`
   const present = new Set(names.flatMap((name) => tableNumOf(parseFileName(name))))
@@ -164,7 +165,9 @@ function accountOf({ vfs, dir, ledger }: SourcePlace, name: string): TableAccoun
 }
 
 function isOf(header: FileHeader | null, databaseId: Uint8Array, { ledger }: SourcePlace, name: string): boolean {
-  if (header === null || compareBytes(header.databaseId, databaseId) === 0) return true
+  // One that was ingested says whose it is in its record alone.
+  if (header === null || header.fileNum === OUTSIDE_FILE_NUM) return true
+  if (compareBytes(header.databaseId, databaseId) === 0) return true
   ledger.foreign(name)
   return false
 }

@@ -6,7 +6,8 @@
  * when it is asked for.
  */
 import {
-  assert, drawHashSeed, handleFileNum, hashSeedBytes, readHashSeed, systemRandom, tableFileName, toHex, VarveError,
+  assert, drawHashSeed, handleFileNum, hashSeedBytes, OUTSIDE_FILE_NUM, readHashSeed, systemRandom,
+  tableFileName, toHex, VarveError,
 } from '../base/index.js'
 import type { FileNum, HashSeed, Random, SeqNum } from '../base/index.js'
 import { checkNotForeign, findDirectory, namesIn } from '../directory/index.js'
@@ -140,7 +141,7 @@ class Repair {
       const tables = yield* examineVersion(place, found.version)
       return { tables, seqNum: Math.max(0, ...allTables(found.version).map(({ largestSeqNum }) => largestSeqNum)) }
     }
-    const seqNum = Math.max(0, ...found.unlisted.map(({ facts }) => facts?.largestSeqNum ?? 0))
+    const seqNum = Math.max(0, ...found.unlisted.map((table) => table.facts?.largestSeqNum ?? 0))
     return { tables: yield* examineUnlisted(place, countingOf(found.unlisted), LEVELS_MIN - 1), seqNum }
   }
 
@@ -296,15 +297,17 @@ class Repair {
 
 /** The tables that count, and those of which nobody knows. */
 function countingOf(unlisted: readonly UnlistedTable[]): UnlistedTable[] {
-  const judged = unlisted.flatMap(({ fileNum, properties }) => {
+  const isUnknown = ({ properties, header }: UnlistedTable): boolean =>
+    properties === null || header?.fileNum === OUTSIDE_FILE_NUM
+  const judged = unlisted.filter((table) => !isUnknown(table)).flatMap(({ fileNum, properties }) => {
     if (properties === null) return []
     const { replaces } = properties
     return [replaces === null ? { ...ALONE, group: fileNum, fileNum } : { ...replaces, fileNum }]
   })
-  const unknown = unlisted.filter(({ properties }) => properties === null)
+  const unknown = unlisted.filter(isUnknown)
   const { counting, obsolete } = judgeTables(judged, unknown.map(({ fileNum }) => fileNum))
-  return unlisted.filter(({ fileNum, properties }) =>
-    (properties === null ? !obsolete.has(fileNum) : counting.has(fileNum)))
+  return unlisted.filter((table) =>
+    (isUnknown(table) ? !obsolete.has(table.fileNum) : counting.has(table.fileNum)))
 }
 
 /** What a table says that no database made. */

@@ -2,7 +2,7 @@
  * What: a table of the source, as far as it is left, and a cursor over its entries.
  * Owns: a cursor owns the file that it reads. Thread: main; reads block.
  */
-import { addedSeqNum, errnoOf, ioError } from '../base/index.js'
+import { errnoOf, ioError } from '../base/index.js'
 import type { FileNum, LevelNum, SeqNum, TableFacts } from '../base/index.js'
 import type { Extent } from '../manifest/index.js'
 import { BlockReader, openWholeTable, readSalvaged } from '../sstable/index.js'
@@ -44,22 +44,20 @@ export class TableCursor {
   left!: SalvagedTable
   private at = 0
   private file: VfsFile | null = null
-  private readonly addedSeqNum: SeqNum
   private readonly vfs: Vfs
   private readonly note: (bytes: number) => void
 
   constructor(table: SourceTable, vfs: Vfs, note: (bytes: number) => void) {
     this.table = table
-    this.addedSeqNum = table.facts === null ? 0 : addedSeqNum(table.facts)
     this.vfs = vfs
     this.note = note
   }
 
   open(): void {
-    const { table: { dir, name, salvaged }, vfs } = this
+    const { table: { dir, name, salvaged, facts }, vfs } = this
     const file = openSource(vfs, vfs.join(dir, name), name)
     this.file = file
-    if (salvaged === null) this.left = openWholeTable({ file, name })
+    if (salvaged === null) this.left = openWholeTable({ file, name }, facts!)
     else this.left = { ...salvaged, source: { ...salvaged.source, file } }
   }
 
@@ -77,7 +75,7 @@ export class TableCursor {
     const keyBytes = reader.keyBytesAt(at)
     if (keyBytes > this.key.length) this.key = new Uint8Array(2 * keyBytes)
     this.keyBytes = reader.copyKey(at, this.key)
-    this.seqNum = reader.seqNumAt(at) + this.addedSeqNum
+    this.seqNum = reader.seqNumAt(at) + this.left.addedSeqNum
     this.kind = reader.kindAt(at)
     return true
   }

@@ -7,7 +7,8 @@
  */
 import {
   addedSeqNum, checkFileIdentity, compareBytes, errnoOf, FILE_HEADER_BYTES, fileSeed, hashRange, NO_FEATURES,
-  OUTSIDE_FILE_NUM, readHashSeed, runSync, VarveError,
+  OUTSIDE_FILE_NUM, readHashSeed,
+  runSync, VarveError,
 } from '../../base/index.js'
 import type { FileHeader, HashSeed, SeqNum, TableFacts } from '../../base/index.js'
 import { BlockCache } from '../../cache/index.js'
@@ -25,7 +26,8 @@ import { findBlocks, readLoneBlock } from './block-search.js'
 import type { BlockKeys, FoundBlock } from './block-search.js'
 import { checkRowAt, TableBlocks } from './table-blocks.js'
 import {
-  readFilter, readFooter, readHeader, readIndex, readParts, readPointHash, readProperties, readSpans, renumbered, sizeOf,
+  readFilter, readFooter, readHeader, readIndex, readParts, readPointHash, readProperties, readSpans,
+  renumbered, sizeOf,
 } from './table-open.js'
 import type { TableFile } from './table-open.js'
 
@@ -66,6 +68,8 @@ export interface SalvagedTable {
   readonly proof: TableProof | null
   /** The largest sequence number that an entry of the table may have. */
   readonly largestSeqNum: SeqNum
+  /** What counts besides each number in the blocks. */
+  readonly addedSeqNum: SeqNum
   /** Where it is damaged, and what a reader meets there. */
   readonly problems: readonly VarveError[]
 }
@@ -107,7 +111,8 @@ export function* salvageTable(
   const header = losses.attempt(() => headerOf(table, known)) ?? (known === null ? null : headerFrom(known))
   if (header === null) return null
   const source: TableSource = { ...table, seed: fileSeed(header) }
-  const parts = readLeft({ source, header, added: known === null ? 0 : addedSeqNum(known.facts) }, losses)
+  const added = known === null ? 0 : addedSeqNum(known.facts)
+  const parts = readLeft(source, header, losses)
   const { footer, index, properties } = parts
   const blockSource = { ...source, saysPacked: footer === null || saysPacked(footer) }
   const expected = known?.facts.entryCount ?? properties?.entryCount ?? null
@@ -117,7 +122,8 @@ export function* salvageTable(
     : yield* searchedBlocks(source, { footer, expected, edges }, losses)
   const areSpansLost = parts.areSpansLost || (footer === null && known?.facts.spans !== null)
   return {
-    name: table.name, source: blockSource, ...left, spans: parts.spans, areSpansLost, properties,
+    name: table.name, source: blockSource, ...left, spans: renumbered(parts.spans, added), areSpansLost, properties,
+    addedSeqNum: added,
     proof: parts.proof, largestSeqNum: (known?.facts ?? properties)?.largestSeqNum ?? Infinity,
     problems: losses.problems,
   }
@@ -149,11 +155,9 @@ function headerOf(table: TableFile, known: KnownTable | null): FileHeader {
   return header
 }
 
-function headerFrom({ databaseId, facts: { fileNum, salt, origin } }: KnownTable): FileHeader {
-  return {
-    magic: TABLE_MAGIC, features: NO_FEATURES, databaseId: origin?.databaseId ?? databaseId,
-    fileNum: origin ? OUTSIDE_FILE_NUM : fileNum, salt, generation: 0, lineage: 0,
-  }
+function headerFrom({ databaseId, facts: { origin, salt, ...facts } }: KnownTable): FileHeader {
+  const fileNum = origin ? OUTSIDE_FILE_NUM : facts.fileNum
+  return { magic: TABLE_MAGIC, features: NO_FEATURES, databaseId, fileNum, salt, generation: 0, lineage: 0 }
 }
 
 interface LeftParts {
@@ -165,23 +169,15 @@ interface LeftParts {
   proof: TableProof | null
 }
 
-/** A table of which the header is known, and what is added to each of its sequence numbers. */
-interface HeadedTable {
-  source: TableSource
-  header: FileHeader
-  added: SeqNum
-}
-
-function readLeft({ source, header, added }: HeadedTable, losses: Losses): LeftParts {
+function readLeft(source: TableSource, header: FileHeader, losses: Losses): LeftParts {
   const footer = losses.attempt(() => runSync(readFooter(source, sizeOf(source))))
   if (footer === null) {
     return { footer, index: null, properties: null, spans: null, areSpansLost: false, proof: null }
   }
   const index = losses.attempt(() => runSync(readIndex(source, footer)))
   const properties = losses.attempt(() => runSync(readProperties(source, footer)))
-  const readAllSpans = (from: Footer) => renumbered(runSync(readSpans({ source, header, footer: from }, properties)), added)
   const hadSpans = footer.sections[SectionSlot.spans]!.bytes > 0
-  const spans = hadSpans ? losses.attempt(() => readAllSpans(footer)) : null
+  const spans = hadSpans ? losses.attempt(() => runSync(readSpans({ source, header, footer }, properties))) : null
   const pointHash = losses.attempt(() => runSync(readPointHash(source, footer, properties)))
   const filter = losses.attempt(() => runSync(readFilter(source, footer, SectionSlot.filter)))
   const hasProof = properties !== null && (pointHash !== null || filter !== null)
@@ -294,7 +290,7 @@ export function readTableAccount(table: TableFile): TableAccount {
   const header = losses.attempt(() => runSync(readHeader(table)))
   if (header === null) return { header, facts: null, areSpansLost: false, properties: null }
   const source = { ...table, seed: fileSeed(header) }
-  const { footer, properties, spans, areSpansLost } = readLeft(source, losses)
+  const { footer, properties, spans, areSpansLost } = readLeft(source, header, losses)
   if (footer === null || properties === null) return { header, facts: null, areSpansLost, properties }
   const { fileNum, salt } = header
   const facts = { ...factsIn(properties, spans), fileNum, salt, bytes: footer.fileBytes }
@@ -302,12 +298,15 @@ export function readTableAccount(table: TableFile): TableAccount {
 }
 
 /** Opens a table that was found to be whole, to be walked as a salvaged one is. Throws CORRUPTION, or IO_ERROR. */
-export function openWholeTable(table: TableFile): SalvagedTable {
-  const { source, index, properties, spans, footer } = runSync(readParts(table, { pointHash: false, filter: 'never' }))
+export function openWholeTable(table: TableFile, facts: TableFacts): SalvagedTable {
+  const added = addedSeqNum(facts)
+  const choice = { pointHash: false, filter: 'never' } as const
+  const { source, index, properties, spans, footer } = runSync(readParts(table, choice, added))
   const blockAt = (i: number): FoundBlock => ({ offset: index.offset(i), bytes: index.bytes(i) })
   const blocks = Array.from({ length: index.blockCount }, (_, i) => blockAt(i))
   return {
     name: table.name, source: { ...source, file: table.file, saysPacked: saysPacked(footer) }, blocks, holes: [], spans,
-    areSpansLost: false, properties, proof: null, largestSeqNum: properties.largestSeqNum, problems: [],
+    areSpansLost: false, properties, proof: null, largestSeqNum: facts.largestSeqNum,
+    addedSeqNum: added, problems: [],
   }
 }
