@@ -38,11 +38,25 @@ export function publicNames(entry) {
   for (const statement of source.statements) {
     for (const node of ts.isVariableStatement(statement) ? statement.declarationList.declarations : [statement]) {
       const { name } = /** @type {ts.Declaration & { name?: ts.Node }} */ (/** @type {unknown} */ (node))
-      if (name === undefined || ts.isImportDeclaration(node)) continue
+      if (name === undefined || ts.isImportDeclaration(node) || isBase(node)) continue
       names.push({ name: name.getText(), comment: commentOf(node), isMember: false }, ...membersOf(node, name.getText()))
     }
   }
   return names
+}
+
+/** True for a class that users know by those that extend it alone: it is not exported. @param {ts.Node} node */
+function isBase(node) {
+  if (!ts.isClassDeclaration(node)) return false
+  return !(node.modifiers ?? []).some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword)
+}
+
+/** Gives the members that a class has of classes that are not exported. @param {ts.ClassDeclaration} node @returns {ts.ClassElement[]} */
+function inherited(node) {
+  const [base] = (node.heritageClauses ?? []).filter(({ token }) => token === ts.SyntaxKind.ExtendsKeyword)
+  const declared = base?.types[0] && checker.getSymbolAtLocation(base.types[0].expression)?.valueDeclaration
+  if (declared === undefined || !ts.isClassDeclaration(declared) || !isBase(declared)) return []
+  return [...declared.members.filter((member) => !ts.isConstructorDeclaration(member)), ...inherited(declared)]
 }
 
 /** @param {ts.Node} node @param {string} around @returns {PublicName[]} */
@@ -59,7 +73,8 @@ function membersOf(node, around) {
 
 /** Gives the members of a type, also of a list of that type. @param {ts.Node} node @returns {readonly (ts.ClassElement | ts.TypeElement)[]} */
 function literalOf(node) {
-  if (ts.isClassDeclaration(node) || ts.isInterfaceDeclaration(node) || ts.isTypeLiteralNode(node)) return [...node.members]
+  if (ts.isClassDeclaration(node)) return [...node.members, ...inherited(node)]
+  if (ts.isInterfaceDeclaration(node) || ts.isTypeLiteralNode(node)) return [...node.members]
   if (ts.isArrayTypeNode(node)) return literalOf(node.elementType)
   return ts.isUnionTypeNode(node) && node.types.filter(ts.isTypeLiteralNode).length === 1 ? node.types.flatMap(literalOf) : []
 }

@@ -1,6 +1,6 @@
 /**
- * A refresh of a database that is open for reading: with nothing new, with 4 MiB of new log, and with a new table beside
- * a thousand. The writer is in the same process, and rests meanwhile.
+ * A refresh of a database that is open for reading: with nothing new, with 4 MiB of new log, and with a new table
+ * beside a thousand. The writer is in the same process, and rests meanwhile.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

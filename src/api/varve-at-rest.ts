@@ -1,6 +1,6 @@
 /**
- * What: what can be done with a directory in which a database is, or is to be, without opening it: checks the arguments,
- * then calls the tool.
+ * What: what can be done with a directory in which a database is, or is to be, without opening it: checks the
+ * arguments, then calls the tool.
  */
 import type { BackupInfo, CheckpointResult, RestoreReport } from '../checkpoint/index.js'
 import type { RepairReport } from '../repair/index.js'

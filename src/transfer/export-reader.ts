@@ -198,18 +198,3 @@ export class ExportReader {
 function entryOf({ key, facts }: EntryHead, value: Uint8Array): ExportEntry {
   return { key, value, expiryMs: facts.expiryMs, seqNum: facts.seqNum, source: facts.source, reason: facts.reason }
 }
-
-/**
- * Reads a whole varve stream; gives the entries of a frame at a time, in memory of their own. Ends well only when the
- * stream has its end; else it throws CORRUPTION, and what it gave before does not count.
- */
-export async function* readExport(
-  file: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-): AsyncGenerator<ExportEntry[], ExportTotals> {
-  const reader = new ExportReader(file)
-  for await (const chunk of chunks) {
-    const entries = reader.push(chunk)
-    if (entries.length > 0) yield entries
-  }
-  return reader.end()
-}

@@ -9,7 +9,9 @@
  * Invariants: VER-1 nothing is changed, and no lock is taken. VER-2 a problem of a listed file is told only while it is
  * listed. VER-9 files that are not part of the database are waste, and never damage.
  */
-import { handleFileNum, logFileName, manifestFileName, runAsync, toHex, VarveError } from '../base/index.js'
+import {
+  handleFileNum, logFileName, manifestFileName, runAsync, SALVAGED_DIRECTORY, toHex, VarveError,
+} from '../base/index.js'
 import type { Clock, LogFacts, TableFacts } from '../base/index.js'
 import { checkNotForeign, findDirectory, namesIn } from '../directory/index.js'
 import { keptTablesIn } from '../engine/index.js'
@@ -316,7 +318,8 @@ export class Verification {
     const unneeded = [...temps, ...tables, ...values, ...markers, ...manifests, ...found.logs]
     return [
       ...unneeded.map((file) => waste(file, kept.get(file) ?? 'left behind by a process that was stopped')),
-      ...foreign.map((file) => waste(file, 'this is no file of Varve')),
+      ...foreign.filter((file) => file !== SALVAGED_DIRECTORY)
+        .map((file) => waste(file, 'this is no file of Varve')),
     ]
   }
 }
