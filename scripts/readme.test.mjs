@@ -28,6 +28,7 @@ it('the README names every public call, and no other', () => {
   })
   const wanted = [...new Set(members.map(({ name }) => name))].filter((name) => !ELSEWHERE.test(name))
   assert.ok(wanted.length > 30)
-  assert.deepEqual(named.sort(), wanted.sort())
+  // Of one name there may be a call about a directory and one of an open database.
+  assert.deepEqual([...new Set(named)].sort(), wanted.sort())
   for (const field of ['code', 'file', 'offset', 'hint']) assert.match(text, new RegExp(`\`${field}\``))
 })

@@ -27,7 +27,7 @@ const COUNT_MAX = 1_000_000
 
 /** Options of `db.checkpoint`. */
 export interface CheckpointOptions extends ToolOptions {
-  /** 'link': files are links, or the call fails; 'copy': all are copied; 'auto', the default: links where possible. */
+  /** Links where possible by 'auto', the default; 'link' fails where there can be none; 'copy' copies all. */
   mode?: CheckpointMode | undefined
   /**
    * What becomes of writes that are in logs only. 'keep': the logs are taken along; 'flush': they are written to tables
@@ -59,7 +59,7 @@ export interface BackupOptions extends ToolOptions, Pick<CheckpointOptions, 'log
 
 /** Options of `Varve.restore`. */
 export interface RestoreOptions extends ToolOptions {
-  /** 'copy', the default, or 'link': the files are links to those of the backup. */
+  /** Whether files are copied, the default, or are links to those of the backup by 'link'. */
   mode?: 'copy' | 'link' | undefined
   /** The file system; by default the platform's. */
   vfs?: Vfs | undefined

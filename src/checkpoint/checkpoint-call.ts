@@ -4,12 +4,14 @@
 import type { AbortWatch, SeqNum } from '../base/index.js'
 import type { Progress } from '../report/index.js'
 
-/** How the files come into a checkpoint. */
+/** The values of the option `mode`. */
 export const CHECKPOINT_MODES = ['auto', 'link', 'copy'] as const
+/** How the files come into a checkpoint. */
 export type CheckpointMode = (typeof CHECKPOINT_MODES)[number]
 
-/** What becomes of what is only in logs yet. */
+/** The values of the option `logs`. */
 export const CHECKPOINT_LOGS = ['auto', 'keep', 'flush'] as const
+/** What becomes of what is only in logs yet. */
 export type CheckpointLogs = (typeof CHECKPOINT_LOGS)[number]
 
 export interface CheckpointCall {
@@ -38,5 +40,6 @@ export interface CheckpointResult {
   copiedBytes: number
   /** Bytes that are links to the files of `base`. */
   reusedBytes: number
+  /** How long the call took. */
   durationMs: number
 }

@@ -7,7 +7,9 @@ import type { Progress } from '../report/index.js'
 
 /** An entry of a load. */
 export type LoadEntry = readonly [key: Bytes, value: Bytes] | {
+  /** Text is stored as UTF-8. */
   key: Bytes
+  /** Text is stored as UTF-8. */
   value: Bytes
   /** When the value expires, in milliseconds since 1970; without it, as a put does. */
   expiresAt?: number | undefined
@@ -40,5 +42,6 @@ export interface LoadResult {
   bytes: number
   /** The sequence number of all these entries; that of the last write when there were none. */
   seqNum: SeqNum
+  /** How long the call took. */
   durationMs: number
 }

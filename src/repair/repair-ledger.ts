@@ -30,11 +30,13 @@ export interface RepairReport extends ToolReport {
   lostEntries: number
   /** Entries that are left, but may have been replaced or deleted by what is lost. */
   doubtfulEntries: number
+  /** Ranges of keys of which entries may be lost. */
   lostRanges: LostRange[]
   /** True when no manifest could be read: then tables and logs alone told what counts. */
   isManifestLost: boolean
-  /** Files that were taken over as they are, and their bytes. */
+  /** Files that were taken over as they are. */
   keptFiles: number
+  /** Bytes of these files. */
   keptBytes: number
   /** Tables that were written anew. */
   rewrittenTables: number

@@ -15,6 +15,7 @@ export type ProblemSeverity = 'damage' | 'suspicion' | 'waste'
 export interface Problem {
   /** The code of the error that a reader of this place meets, or what kind of waste it is. */
   code: string
+  /** What it means. */
   severity: ProblemSeverity
   /** The file, relative to the directory. */
   file: string
@@ -38,6 +39,7 @@ export interface Problem {
 export interface ToolReport {
   /** The name of the tool, as the command line calls it. */
   tool: string
+  /** The version of this shape. */
   version: 1
   /** The database id, in hexadecimal digits; empty when it could not be read. */
   database: string
@@ -45,6 +47,7 @@ export interface ToolReport {
   lineage: string
   /** When the tool began, in milliseconds since 1970. */
   startedMs: number
+  /** How long the call took. */
   durationMs: number
   /** True when there is no `damage`. */
   ok: boolean
@@ -52,6 +55,7 @@ export interface ToolReport {
   checkedBytes: number
   /** Files that were looked at. */
   files: number
+  /** What is not as it should be. */
   problems: Problem[]
 }
 

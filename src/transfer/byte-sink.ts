@@ -7,7 +7,10 @@
 import { invalidArgument, ioError, unreadableArgument } from '../base/index.js'
 
 /** A stream that an export may be written to: a WritableStream, or a Writable of Node. */
-export type ExportStream = { getWriter(): SinkWriter } | NodeWritable
+export type ExportStream = {
+  /** Gives the writer, and locks the stream to it. */
+  getWriter(): SinkWriter
+} | NodeWritable
 
 /** The writer of a WritableStream. */
 export interface SinkWriter {

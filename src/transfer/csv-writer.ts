@@ -9,6 +9,7 @@ import type { EntryWriter } from './entry-codec.js'
 import type { ExportTotals, LentEntry } from './export-writer.js'
 import { base64Bytes, isUtf8, putBase64, putHex } from './text-bytes.js'
 
+/** The ways in which keys or values may stand in cells. */
 export const CELL_ENCODINGS = ['utf8', 'hex', 'base64'] as const
 /** How keys or values stand in the cells of a table. */
 export type CellEncoding = (typeof CELL_ENCODINGS)[number]

@@ -18,8 +18,8 @@ export type ExportSink = string | ExportStream
 /** How entries are written. */
 export interface ExportShape {
   /**
-   * 'varve': exact, checked, the fastest. 'jsonl': lines of JSON, exact too. 'csv': a table of cells for other
-   * programs; it has no end, so one that was cut between two lines cannot be told.
+   * Exact, checked and the fastest is 'varve'; 'jsonl' is lines of JSON, exact too; 'csv' is a table of cells for other
+   * programs, which has no end, so one that was cut between two lines cannot be told.
    */
   format: ExportFormat
   /**
@@ -69,6 +69,7 @@ export interface ExportCall {
 /** What an export has done. */
 export interface ExportReport extends ToolReport {
   tool: 'export'
+  /** The format that was written. */
   format: ExportFormat
   /** Entries that were written. */
   entryCount: number

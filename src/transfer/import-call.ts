@@ -16,6 +16,7 @@ import { checkOneOf } from './export-call.js'
 /** Where an import reads from: the path of a file, or of a LevelDB directory; or bytes in pieces. */
 export type ImportSource = string | ValueSource
 
+/** The format that an import reads. */
 export type ImportFormat = ExportFormat | 'leveldb'
 
 /** How an import reads, and what it does. */
@@ -23,13 +24,13 @@ export interface ImportShape {
   /** Default 'auto': as the first bytes show, or 'leveldb' for a directory. */
   format?: ImportFormat | 'auto' | undefined
   /**
-   * 'empty', the default: the target is not there, or an empty directory; it appears when all is in it. 'existing': all
-   * entries become part of the database at once, which nobody may have open.
+   * The default 'empty' makes a target that is not there, or an empty directory: it appears when all is in it. With
+   * 'existing' all entries become part of a database at once, which nobody may have open.
    */
   into?: 'empty' | 'existing' | undefined
   /** Leaves the keys alone that the database has; default false. */
   onlyMissing?: boolean | undefined
-  /** 'check': the keys come in ascending order, and the first that does not ends the import. Default 'no'. */
+  /** With 'check' the keys come in ascending order, and the first that does not ends the import. Default 'no'. */
   sorted?: 'check' | 'no' | undefined
   /** The most lines of 'jsonl' or 'csv' that are no entries: they are left out, and told in the report. Default 0. */
   maxErrors?: number | undefined
@@ -73,6 +74,7 @@ export interface ImportCall {
 /** What an import has done. */
 export interface ImportReport extends ToolReport {
   tool: 'import'
+  /** The format that was read. */
   format: ImportFormat
   /** Entries that the source has. */
   readCount: number

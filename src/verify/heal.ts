@@ -27,9 +27,11 @@ import type { CheckingCall, VerifyReport } from './verify-report.js'
 
 /** A file that was replaced. */
 export interface HealedFile {
+  /** Its name in the directory of the database. */
   file: string
   /** The directory that it was taken from. */
   from: string
+  /** Bytes of the file. */
   bytes: number
 }
 
