@@ -240,7 +240,7 @@ test('CP-6: writers wait for one rotation, and reads and writes go on while byte
     await new Promise(setImmediate)
   }
   const { copiedBytes, fileCount } = await made
-  assert.ok(writes > 10)
+  assert.ok(writes > 0, 'a write was answered while bytes were copied')
   assert.deepEqual(told.at(-1), {
     doneBytes: copiedBytes, totalBytes: copiedBytes, doneCount: fileCount, totalCount: fileCount,
   })

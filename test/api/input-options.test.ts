@@ -74,7 +74,8 @@ const calls: Call[] = [
     run: (db, options) => db.putStream('k', [Uint8Array.of(0x76)], options),
   },
   {
-    name: 'pins.read', fields: { after: 0 }, wrong: { after: [null, -1, 1.5, NaN, Infinity, '1', 1n, {}, 2 ** 53] },
+    name: 'pins.read', fields: { after: 0, ingested: undefined },
+    wrong: { after: [null, -1, 1.5, NaN, Infinity, '1', 1n, {}, 2 ** 53], ingested: flags },
     run: (db, options) => db.pins.read('pin', options),
   },
 ]

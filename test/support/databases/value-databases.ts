@@ -4,7 +4,7 @@ import {
   tableFileName, VALUE_HANDLE_BYTES, valueLogFileName,
 } from '../../../src/base/index.js'
 import type { FileNum } from '../../../src/base/index.js'
-import { applyEdits, emptyVersion, newLineage } from '../../../src/manifest/index.js'
+import { applyEdits, emptyVersion } from '../../../src/manifest/index.js'
 import type { NewValueLog, Version } from '../../../src/manifest/index.js'
 import { TableBuilder } from '../../../src/sstable/index.js'
 import { writeManifest } from '../../../src/versions/index.js'
@@ -99,7 +99,7 @@ export function makeDatabase(vfs: Vfs, dir: string, plan: DatabasePlan): MadeDat
   const table = builder.finish()
   file.closeSync()
   const addValueLogs = [...logs.values()].map((log) => (plan.facts ?? same)(log.finish()))
-  const version = applyEdits({ ...emptyVersion, lineage: newLineage(random) }, [{
+  const version = applyEdits({ ...emptyVersion, lineage: { own: origin.lineage, parent: 0, partedSeqNum: 0 } }, [{
     addTables: [{ level: 1, facts: table }], addValueLogs, logPointer: LOG_POINTER, lastSeqNum: entries.length,
     nextFileNum: LOG_POINTER + 100,
   }])
