@@ -14,7 +14,7 @@ import type { ToolOptions } from './tool-options.js'
 
 /** Options of `db.heal`. */
 export interface HealOptions extends ToolOptions {
-  /** The directories of backups, in the order in which they are asked. */
+  /** Directories of backups, in the order in which they are asked; of a set of backups the newest is asked first. */
   from: readonly string[]
 }
 

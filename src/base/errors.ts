@@ -102,7 +102,7 @@ export function corruption(file: string, offset: number, what: string, hint?: st
   return new VarveError('CORRUPTION', `${file} at offset ${offset}: ${what}`, {
     file,
     offset,
-    hint: hint ?? 'restore the file from a backup; Varve did not change it',
+    hint: hint ?? 'take the file from a backup (varve heal does that); Varve did not change it',
   })
 }
 
@@ -150,6 +150,10 @@ function hintOf(error: unknown): ErrorDetails {
       const limit = max === undefined ? 'the limit of this process is reached' : `this process may have ${max} open`
       return { hint: `${limit}: raise it (ulimit -n), set maxOpenFiles lower, or close something` }
     }
+    case 'ENOSPC':
+      return { hint: 'the disk is full: make room there' }
+    case 'EDQUOT':
+      return { hint: 'the quota of this user is used up: make room, or raise it' }
     case 'ENFILE':
       return { hint: 'the machine has as many files open as it may: raise its limit (sysctl fs.file-max)' }
     case 'EROFS':
@@ -185,6 +189,6 @@ export function directoryError(error: unknown, operation: string, dir: string): 
 export function openListedError(error: unknown, file: string): VarveError {
   if (errnoOf(error) !== 'ENOENT') return ioError(error, 'open', file)
   return new VarveError('MISSING_FILE', `${file} is missing, but the manifest lists it`, {
-    cause: error, file, hint: 'restore the file from a backup; nothing was changed',
+    cause: error, file, hint: 'take the file from a backup (varve heal does that); nothing was changed',
   })
 }

@@ -6,7 +6,7 @@
  * BAK-2 an old backup goes only when a newer one is whole.
  */
 import { ioError, VarveError } from '../base/index.js'
-import { findDirectory, holdsFiles, lockFor, makeDirectories, namesIn } from '../directory/index.js'
+import { backupNames, findDirectory, holdsFiles, lockFor, makeDirectories, namesIn } from '../directory/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { readBackup } from './backup-info.js'
 import type { BackupInfo } from './backup-info.js'
@@ -34,7 +34,6 @@ export interface BackupSource {
   checkpoint(target: string, call: CheckpointCall): Promise<CheckpointResult>
 }
 
-const NUMBER = /^\d{6,15}$/
 /** What a backup that was not finished, or not removed to its end, left. */
 const LEFTOVER = /^\d{6,15}\.tmp\.\d+\.\d+$/
 
@@ -80,9 +79,8 @@ async function backUpInto(source: BackupSource, set: string, call: BackupCall): 
 /** Tells which backups there are, oldest first. Throws NOT_FOUND without a directory. */
 export async function listBackups(vfs: Vfs, location: string): Promise<BackupInfo[]> {
   if ((await findDirectory(location, vfs)) === null) throw new VarveError('NOT_FOUND', `${location} does not exist`)
-  const numbers = (await namesIn(location, vfs)).filter((name) => NUMBER.test(name))
   const found: BackupInfo[] = []
-  for (const name of numbers.sort((a, b) => Number(a) - Number(b))) {
+  for (const name of backupNames(await namesIn(location, vfs))) {
     found.push(await readBackup(vfs, vfs.join(location, name), Number(name)))
   }
   return found

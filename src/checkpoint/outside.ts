@@ -7,7 +7,7 @@
  */
 import { isOutOfFiles, openListedError, runAsync, VarveError } from '../base/index.js'
 import type { FileNum, Random, Steps } from '../base/index.js'
-import { checkNotForeign, findDirectory, namesIn } from '../directory/index.js'
+import { backupNames, checkNotForeign, findDirectory, holdsFiles, namesIn } from '../directory/index.js'
 import type { Operation } from '../engine/index.js'
 import { findDatabase, readHistory, readPatiently, TO_READ } from '../open/index.js'
 import type { FoundHistory } from '../open/index.js'
@@ -33,8 +33,13 @@ export interface OutsidePlace {
 export async function findSource(vfs: Vfs, location: string): Promise<string> {
   if ((await findDirectory(location, vfs)) === null) throw new VarveError('NOT_FOUND', `${location} does not exist`)
   const dir = await vfs.realPath(location)
-  checkNotForeign(dir, await namesIn(dir, vfs))
-  return dir
+  const names = await namesIn(dir, vfs)
+  checkNotForeign(dir, names)
+  const newest = holdsFiles(names) ? undefined : backupNames(names).at(-1)
+  if (newest === undefined) return dir
+  throw new VarveError('NOT_FOUND', `${location} is a set of backups, and no database`, {
+    hint: `name one of them; the newest is ${vfs.join(location, newest)}`,
+  })
 }
 
 /** A directory as it was read, with all that a checkpoint of it needs in hand. */

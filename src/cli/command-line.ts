@@ -60,7 +60,8 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
       terminal.error(errorText(error))
       return EXIT_ERROR
     }
-    terminal.error(`varve: ${printable(usageText(error))}\nTry 'varve help'.\n`)
+    const help = commands.some(({ name }) => name === args[0]) ? `varve help ${args[0]}` : 'varve help'
+    terminal.error(`varve: ${printable(usageText(error))}\nTry '${help}'.\n`)
     return EXIT_USAGE
   }
 }

@@ -7,12 +7,13 @@ import { printable, printableBytes } from './printable.js'
 
 /** The report with its keys in a form that JSON has. */
 export function reportJson<Report extends ToolReport>(report: Report): object {
-  return { ...report, problems: report.problems.map(problemJson) }
+  return { ...report, problems: report.problems.map(rangeJson) }
 }
 
-function problemJson({ from, to, ...problem }: Problem): object {
+/** What names a range of keys, with these as `from` and `to`, or `from64` and `to64`. */
+export function rangeJson({ from, to, ...more }: Pick<Problem, 'from' | 'to'>): object {
   return {
-    ...problem,
+    ...more,
     ...(from === null ? { from: null } : bytesField('from', from)),
     ...(to === null ? { to: null } : bytesField('to', to)),
   }

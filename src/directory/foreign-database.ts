@@ -16,7 +16,9 @@ export function checkNotForeign(dir: string, names: readonly string[]): void {
       hint: 'give the database a directory of its own; nothing was changed',
     })
   }
-  throw new VarveError('UNSUPPORTED_FORMAT', `${dir} holds a ${kind} database, none of Varve`, { hint: MIGRATION })
+  const hint = kind === 'LevelDB'
+    ? `\`varve import TARGET ${dir}\`, or Varve.import, makes a database of it in another directory` : MIGRATION
+  throw new VarveError('UNSUPPORTED_FORMAT', `${dir} holds a ${kind} database, none of Varve`, { hint })
 }
 
 const BLOB_CACHE = 'blob cache'

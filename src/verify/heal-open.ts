@@ -4,7 +4,7 @@
  */
 import { VarveError } from '../base/index.js'
 import type { Engine } from '../engine/index.js'
-import { checkBackups, healFiles } from './heal.js'
+import { findBackups, healFiles } from './heal.js'
 import type { HealReport } from './heal.js'
 
 /** A heal, its options checked. */
@@ -23,10 +23,10 @@ export async function healOpen(engine: Engine, call: HealOpenCall): Promise<Heal
       hint: 'close the database, then `varve heal`',
     })
   }
-  await checkBackups(call.from, await vfs.realPath(dir), vfs)
+  const from = await findBackups(call.from, await vfs.realPath(dir), vfs)
   return engine.operations.run({ kind: 'heal', abort: call.abort, onProgress: call.onProgress }, async (operation) => {
     const report = await healFiles(dir, { vfs, backups: vfs, clock }, {
-      from: call.from, bytesPerSecond: call.bytesPerSecond, progress: operation.progress,
+      from, bytesPerSecond: call.bytesPerSecond, progress: operation.progress,
       check: () => operation.check(),
     }, ({ kind, facts: { fileNum } }) => {
       if (kind === 'table') tables.renewFile(fileNum)

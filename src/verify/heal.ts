@@ -13,7 +13,7 @@ import {
   VarveError,
 } from '../base/index.js'
 import type { Clock } from '../base/index.js'
-import { checkNotForeign, findDirectory, lockFor, namesIn } from '../directory/index.js'
+import { backupNames, checkNotForeign, findDirectory, holdsFiles, lockFor, namesIn } from '../directory/index.js'
 import { UniqueNames } from '../engine/index.js'
 import { isOk, Pace } from '../report/index.js'
 import type { Problem, ToolReport } from '../report/index.js'
@@ -63,23 +63,31 @@ export async function healDirectory(
   if ((await findDirectory(location, vfs)) === null) throw new VarveError('NOT_FOUND', `${location} does not exist`)
   const dir = await vfs.realPath(location)
   checkNotForeign(dir, await namesIn(dir, vfs))
-  await checkBackups(call.from, dir, vfs)
+  const from = await findBackups(call.from, dir, vfs)
   const lock = await lockFor(dir, vfs)
   try {
-    return await healFiles(dir, { vfs: new HeldVfs(vfs, dir, lock), backups: vfs, clock }, call)
+    return await healFiles(dir, { vfs: new HeldVfs(vfs, dir, lock), backups: vfs, clock }, { ...call, from })
   } finally {
     await lock.release()
   }
 }
 
-/** Throws before anything is changed unless each backup is a directory of its own. */
-export async function checkBackups(from: readonly string[], dir: string, vfs: Vfs): Promise<void> {
+/**
+ * Gives the directories to ask, those of a set from the newest to the oldest. Throws before anything is changed unless
+ * each is a directory of its own.
+ */
+export async function findBackups(from: readonly string[], dir: string, vfs: Vfs): Promise<string[]> {
+  const found: string[] = []
   for (const backup of from) {
     if ((await findDirectory(backup, vfs)) === null) throw new VarveError('NOT_FOUND', `${backup} does not exist`)
     if ((await vfs.realPath(backup)) === dir) {
       throw new VarveError('INVALID_ARGUMENT', `${backup} is the database itself, and no backup of it`)
     }
+    const names = await namesIn(backup, vfs)
+    const inSet = holdsFiles(names) ? [] : backupNames(names).reverse()
+    found.push(...(inSet.length === 0 ? [backup] : inSet.map((name) => vfs.join(backup, name))))
   }
+  return found
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Rank 9: is the data still good: checks of whole directories, and of one file that others rely on. */
-export { checkBackups, healDirectory, healFiles } from './heal.js'
+export { findBackups, healDirectory, healFiles } from './heal.js'
 export { healOpen } from './heal-open.js'
 export type { HealOpenCall } from './heal-open.js'
 export type { HealCall, HealedFile, HealReport } from './heal.js'

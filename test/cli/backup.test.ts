@@ -1,6 +1,6 @@
 /** `varve checkpoint`, `varve backup` and `varve restore` as users run them. */
 import assert from 'node:assert/strict'
-import { appendFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, test } from 'node:test'
@@ -23,8 +23,12 @@ test('checkpoint, backup and restore work while another process has the database
   assert.deepEqual([second.number, second.seqNum, second.problem, second.reusedBytes > 0], [2, 201, null, true])
   await db.close()
   const list = await varveHere('backup', set, '--list')
-  assert.match(list.out, /^\S+000001: sequence 200, \d+ files, .+\n\S+000002: sequence 201, \d+ files, .+\n$/)
-  assert.equal(JSON.parse((await varveHere('backup', set, '--list', '--json')).out).backups.length, 2)
+  const time = '20\\d\\d-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ'
+  const line = (number: number) => `\\S+00000${number}: ${time}, sequence 20${number - 1}, \\d+ files, .+\\n`
+  assert.match(list.out, new RegExp(`^${line(1)}${line(2)}$`))
+  const { backups } = JSON.parse((await varveHere('backup', set, '--list', '--json')).out)
+  assert.equal(backups.length, 2)
+  assert.equal(backups[0].madeMs, Math.round(statSync(path.join(set, '000001')).mtimeMs))
   const back = await runVarve('restore', path.join(set, '000002'), path.join(root, 'back'))
   assert.match(back.out, /^\S+back: sequence 201, /)
   const restored = await varveHere('restore', path.join(set, '000001'), path.join(root, 'l'), '--link', '--json')
@@ -39,7 +43,7 @@ test('what is wrong gives exit code 1, a wrong command line 2, a set with a bad 
   for (const [args, code, what] of [
     [['checkpoint', dir, path.join(root, 'copy')], 1, /ALREADY_EXISTS/],
     [['checkpoint', path.join(root, 'none'), path.join(root, 'x')], 1, /NOT_FOUND/],
-    [['restore', set, path.join(root, 'x')], 1, /NOT_FOUND/],
+    [['restore', set, path.join(root, 'x')], 1, /NOT_FOUND: .+is a set of backups.*\n.*the newest is \S+000002\n/],
     [['checkpoint', dir], 2, /the directory to make/], [['checkpoint', dir, 'x', '--mode', 'move'], 2, /mode/],
     [['backup', dir], 2, /SET/], [['backup', dir, set, '--list'], 2, /--list/],
     [['backup', dir, set, '--keep', '0'], 2, /keep/],

@@ -32,7 +32,10 @@ describe('varve', () => {
       assert.equal(error, `varve: unknown command '${typed}': did you mean '${meant}'?\nTry 'varve help'.\n`)
     }
     assert.equal((await varveHere('xyzzy')).error, "varve: unknown command 'xyzzy'\nTry 'varve help'.\n")
-    assert.equal((await varveHere('stats', 'a', '--jsn')).error, "varve: Unknown option '--jsn'\nTry 'varve help'.\n")
+    const mistyped = "varve: unknown option '--jsn': did you mean '--json'?\nTry 'varve help stats'.\n"
+    assert.equal((await varveHere('stats', 'a', '--jsn')).error, mistyped)
+    const { error } = await varveHere('stats', 'a', '--json=yes')
+    assert.match(error, /^varve: Option '--json' does not take an argument\nTry 'varve help stats'\.\n$/)
   })
 
   it('ends with 2, and prints nothing on stdout, when the command line is wrong', async () => {
@@ -50,7 +53,7 @@ describe('varve', () => {
     for (const args of wrong) {
       const { code, out, error } = await varveHere(...args)
       assert.deepEqual([code, out], [2, ''], args.join(' '))
-      assert.match(error, /^(varve: .+\nTry 'varve help'\.\n$|Usage:)/, args.join(' '))
+      assert.match(error, /^(varve: .+\nTry 'varve help( \w+)?'\.\n$|Usage:)/, args.join(' '))
       assert.ok(!error.includes('\u001b'))
     }
   })

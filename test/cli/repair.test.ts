@@ -39,6 +39,7 @@ test('repair tells what was lost, by its text, its JSON and its exit code', asyn
   const json = await varveHere('repair', dir, path.join(root, 'json'), ...options)
   assert.equal(json.code, 3)
   const report = JSON.parse(json.out) as RepairReport
+  assert.deepEqual([report.lostRanges[0]!.from, typeof report.lostRanges[0]!.to], ['key 0', 'string'])
   assert.ok(report.lostEntries > 0 && report.tool === 'repair' && !report.ok)
   assert.equal((await varveHere('repair', dir, target)).code, 1)
   assert.equal((await varveHere('repair', dir)).code, 2)

@@ -1,6 +1,6 @@
 /** `varve verify` and `varve heal`: what they print, and their exit codes. */
 import assert from 'node:assert/strict'
-import { cpSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import { Varve } from '../../src/index.js'
@@ -60,6 +60,19 @@ test('damage: exit code 3, the keys it means, and a heal from a backup', async (
   const not = await runVarve('heal', dir, '--from', backup)
   assert.equal(not.code, 3)
   assert.match(not.out, /damaged: no backup has what is named above\n$/)
+})
+
+test('a heal asks the backups of a set, the newest first', async () => {
+  const { dir, table } = await made()
+  const set = newDirectory()
+  for (const n of [1, 2]) assert.equal((await varveHere('backup', dir, set)).code, 0, String(n))
+  damage(table)
+  const healed = JSON.parse((await varveHere('heal', dir, '--from', set, '--json')).out)
+  assert.deepEqual([healed.ok, healed.healed[0].from], [true, path.join(set, '000002')])
+  damage(table)
+  rmSync(path.join(set, '000002', path.basename(table)))
+  const older = await varveHere('heal', dir, '--from', set)
+  assert.match(older.out, /from .*000001\ngood: /)
 })
 
 test('wrong command lines end with 2, and no database with 1', async () => {

@@ -63,6 +63,26 @@ test('standard output has the stream alone; the count is told on standard error'
   assert.equal((await valuesOf(copy)).length, 2)
 })
 
+test('the name of a file tells its format, and an option tells otherwise', async () => {
+  const dir = await database()
+  const range = ['--prefix', 'user:']
+  for (const [name, begins, ...more] of [
+    ['a.csv', 'key,value\r\n'], ['b.jsonl', '{"k":'], ['c.NDJSON', '{"k":'], ['d.out', 'varve'],
+    ['e.csv', 'varve', '--format', 'varve'],
+  ] as const) {
+    const file = `${dir}-${name}`
+    assert.equal((await varveHere('export', dir, file, ...range, ...more)).code, 0)
+    assert.ok(readFileSync(file, 'latin1').startsWith(begins), name)
+  }
+})
+
+test('an import whose arguments are swapped says which comes first', async () => {
+  const [dir, copy] = [await database(), newDirectory()]
+  const swapped = await varveHere('import', dir, `${copy}-none`)
+  assert.equal(swapped.code, 1)
+  assert.match(swapped.error, /NOT_FOUND: .+\n(.+\n)* {2}hint {4}the target is named first: varve import TARGET SOURCE\n$/)
+})
+
 test('as programs, through a pipe', async () => {
   const dir = await database()
   const { code, out, error } = await runVarve('export', dir, '--format', 'jsonl')
@@ -104,7 +124,7 @@ test('E1: an export whose reader goes away does not end with 0', { skip: process
   child.stderr.setEncoding('utf8').on('data', (text: string) => (error += text))
   const code = await new Promise((resolve) => child.on('close', resolve))
   assert.equal(code, 1)
-  assert.match(error, /IO_ERROR/)
+  assert.match(error, /^varve: IO_ERROR: the reader of standard output went away before the end of the export\n$/)
 })
 
 test('an import into a name that is a file, and a file that holds nothing, change nothing', async () => {

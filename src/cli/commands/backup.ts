@@ -1,14 +1,15 @@
 /**
  * What: `varve backup`: makes the next backup of a set, or lists those that there are.
  */
+import { stat } from 'node:fs/promises'
 import { Varve } from '../../api/index.js'
 import type { BackupInfo } from '../../api/index.js'
 import { toHex } from '../../base/index.js'
 import { EXIT_DAMAGE, EXIT_OK, UsageError } from '../command.js'
 import { countText, sizeText } from '../demo/numbers.js'
-import { defineCommand, flag, numberOption, optionalWord, withReader, word } from '../kit/index.js'
+import { defineCommand, flag, numberOption, optionalWord, PACE, withReader, word } from '../kit/index.js'
 import type { CommandContext } from '../kit/index.js'
-import { copyText, PACE } from './checkpoint.js'
+import { copyText } from './checkpoint.js'
 
 const COUNT = { min: 1, max: 1_000_000 }
 
@@ -29,7 +30,8 @@ export const backupCommand = defineCommand({
   },
   details: [
     'Backups are called SET/000001, SET/000002 and so on. Each is a database of its own, and takes as',
-    'much room as has changed since the one before. `varve restore` makes a database of one.',
+    'much room as has changed since the one before. `varve restore` makes a database of one. The list has them from the',
+    'oldest to the newest, with when each was made, as the file system says; exit code 3 when one cannot be used.',
   ],
   json: 'object',
   onInterrupt: 'abort',
@@ -38,7 +40,7 @@ export const backupCommand = defineCommand({
       if (set !== undefined) throw new UsageError('--list takes the directory of the backups alone')
       return list(dir, context)
     }
-    if (set === undefined) throw new UsageError('SET is missing: the directory of the backups')
+    if (set === undefined) throw new UsageError('backup needs SET, the directory of the backups; with --list it is the only one')
     return withReader(dir, async (db) => {
       const { position, ...made } = await Varve.backup(db, set, {
         keep, fullEvery, verify: !noVerify, bytesPerSecond: pace, signal: context.signal,
@@ -52,12 +54,16 @@ export const backupCommand = defineCommand({
 })
 
 async function list(set: string, context: CommandContext): Promise<number> {
-  const backups = await Varve.backups(set)
+  const backups = await Promise.all((await Varve.backups(set)).map(async (backup) => {
+    return { ...backup, madeMs: Math.round((await stat(backup.location)).mtimeMs) }
+  }))
   context.result({ backups }, () => backups.map(lineOf).join('') || 'no backups\n')
   return backups.every(({ problem }) => problem === null) ? EXIT_OK : EXIT_DAMAGE
 }
 
-function lineOf({ location, problem, seqNum, fileCount, bytes }: BackupInfo): string {
+/** `madeMs` is the time of the last change of its directory, in milliseconds since 1970. */
+function lineOf({ location, problem, madeMs, seqNum, fileCount, bytes }: BackupInfo & { madeMs: number }): string {
   if (problem !== null) return `${location}: cannot be used: ${problem}\n`
-  return `${location}: sequence ${seqNum}, ${countText(fileCount)} files, ${sizeText(bytes)}\n`
+  const [made, files] = [new Date(madeMs).toISOString().replace(/\.\d+/, ''), fileCount === 1 ? 'file' : 'files']
+  return `${location}: ${made}, sequence ${seqNum}, ${countText(fileCount)} ${files}, ${sizeText(bytes)}\n`
 }

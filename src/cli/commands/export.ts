@@ -3,12 +3,12 @@
  */
 import type { Varve, ExportOptions, ExportReport } from '../../api/index.js'
 import { VarveError } from '../../base/index.js'
-import { EXIT_DAMAGE, EXIT_ERROR, EXIT_OK, UsageError } from '../command.js'
+import { EXIT_DAMAGE, EXIT_ERROR, EXIT_OK, OutputClosed, UsageError } from '../command.js'
 import type { Terminal } from '../command.js'
 import { countText } from '../demo/numbers.js'
 import { errorText } from '../error-text.js'
 import {
-  bytesOption, choiceOption, defineCommand, DIR, durationOption, flag, optionalWord, sizeOption, withReader,
+  bytesOption, choiceOption, defineCommand, DIR, durationOption, flag, optionalWord, PACE, withReader,
 } from '../kit/index.js'
 import type { CommandContext } from '../kit/index.js'
 import { printableJson } from '../printable.js'
@@ -26,7 +26,8 @@ export const exportCommand = defineCommand({
   },
   options: {
     format: choiceOption('FORMAT', [
-      'varve: exact and checked, the default; jsonl: lines of JSON, exact; csv: a table of', 'cells for other programs',
+      'varve: exact and checked; jsonl: lines of JSON, exact; csv: a table of cells for other',
+      'programs. Else the end of FILE tells: .csv, .jsonl or .ndjson; for any other it is varve',
     ], ['varve', 'jsonl', 'csv']),
     prefix: bytesOption('KEY', 'only keys that begin so'),
     from: bytesOption('KEY', 'only this key and those above it'),
@@ -41,7 +42,7 @@ export const exportCommand = defineCommand({
     expiry: flag('with csv: a column that says when entries expire'),
     noExpiry: flag('leave out when entries expire'),
     maxAge: durationOption('TIME', 'give up after so long, since old versions are kept meanwhile'),
-    bytesPerSecond: sizeOption('BYTES', 'write no more a second'),
+    pace: PACE,
   },
   details: [
     'All entries are of the moment at which the command was started, also while another process writes.',
@@ -54,7 +55,7 @@ export const exportCommand = defineCommand({
   json: 'object',
   onInterrupt: 'abort',
   async run({ dir, file, ...given }, context) {
-    const options = { ...optionsOf(given), signal: context.signal, onProgress: context.progress('exported') }
+    const options = { ...optionsOf(given, formatOf(file)), signal: context.signal, onProgress: context.progress('exported') }
     const isPiped = file === undefined || file === STANDARD_OUTPUT
     if (isPiped && options.format === 'varve' && context.terminal.isShown) {
       throw new UsageError('a varve stream is not for a terminal: name a file, or another format')
@@ -85,17 +86,23 @@ interface GivenOptions {
   expiry: boolean
   noExpiry: boolean
   maxAge?: number | undefined
-  bytesPerSecond?: number | undefined
+  pace?: number | undefined
 }
 
-function optionsOf(given: GivenOptions): ExportOptions {
-  const { format = 'varve', prefix, from, to, encoding, value, expiry, noExpiry, maxAge, bytesPerSecond } = given
+/** The format that the name of a file tells. */
+function formatOf(file = ''): ExportOptions['format'] {
+  if (/\.csv$/i.test(file)) return 'csv'
+  return /\.(jsonl|ndjson)$/i.test(file) ? 'jsonl' : 'varve'
+}
+
+function optionsOf(given: GivenOptions, told: ExportOptions['format']): ExportOptions {
+  const { format = told, prefix, from, to, encoding, value, expiry, noExpiry, maxAge, pace } = given
   if (expiry && noExpiry) throw new UsageError('--expiry and --no-expiry exclude each other')
   return {
     format, range: { prefix, gte: from, lt: to },
     keyEncoding: given.keyEncoding ?? encoding, valueEncoding: value ?? given.valueEncoding ?? encoding,
     safeCells: given.safeCells || undefined, includeExpiry: expiry ? true : noExpiry ? false : undefined,
-    maxAgeMs: maxAge, bytesPerSecond,
+    maxAgeMs: maxAge, bytesPerSecond: pace,
   }
 }
 
@@ -112,10 +119,20 @@ function streamOf(terminal: Terminal): WritableStream<Uint8Array> {
   return new WritableStream<Uint8Array>({
     async write(bytes) {
       terminal.outBytes(bytes)
-      await terminal.printed()
+      await printed(terminal)
     },
-    close: () => terminal.printed(),
+    close: () => printed(terminal),
   })
+}
+
+/** Who read half of an export must not take it for whole: that nobody reads any more is an error here. */
+async function printed(terminal: Terminal): Promise<void> {
+  try {
+    await terminal.printed()
+  } catch (error) {
+    if (!(error instanceof OutputClosed)) throw error
+    throw new VarveError('IO_ERROR', 'the reader of standard output went away before the end of the export')
+  }
 }
 
 function reportFailure(error: unknown, isPiped: boolean, context: CommandContext): number {

@@ -2,13 +2,15 @@
  * What: `varve import`: makes a database of an export, of a file of another program or of a LevelDB directory, or puts
  * the entries into one that is there.
  */
+import { existsSync } from 'node:fs'
 import { Varve } from '../../api/index.js'
 import type { ImportReport } from '../../api/index.js'
 import { VarveError } from '../../base/index.js'
 import { EXIT_DAMAGE, EXIT_ERROR, EXIT_OK, UsageError } from '../command.js'
 import { countText } from '../demo/numbers.js'
-import { choiceOption, defineCommand, flag, numberOption, sizeOption, word } from '../kit/index.js'
+import { choiceOption, defineCommand, flag, numberOption, PACE, word } from '../kit/index.js'
 import { printable } from '../printable.js'
+import { reportJson } from '../problem-text.js'
 
 const ENCODINGS = ['utf8', 'hex', 'base64'] as const
 const STANDARD_INPUT = '-'
@@ -38,7 +40,7 @@ export const importCommand = defineCommand({
     valueEncoding: choiceOption('ENC', 'the same, of values alone', ENCODINGS),
     safeCells: flag("take the ' away that export --safe-cells put in front of cells"),
     anyComparator: flag('with leveldb: take a database with another order of keys, and sort it bytewise'),
-    bytesPerSecond: sizeOption('BYTES', 'write no more a second'),
+    pace: PACE,
   },
   details: [
     'All entries are put there at once, or none: TARGET appears when all is in it. Of entries with one',
@@ -52,23 +54,31 @@ export const importCommand = defineCommand({
   onInterrupt: 'abort',
   async run({ target, source, existing, sorted, encoding, ...given }, context) {
     if (given.onlyMissing && !existing) throw new UsageError('--only-missing goes with --existing')
-    const { format, onlyMissing, maxErrors, safeCells, anyComparator, bytesPerSecond } = given
+    const { format, onlyMissing, maxErrors, safeCells, anyComparator, pace } = given
     const from = source === STANDARD_INPUT ? context.terminal.input as AsyncIterable<Uint8Array> : source
     try {
       const report = await Varve.import(target, from, {
-        format, onlyMissing, maxErrors, safeCells, anyComparator, bytesPerSecond,
+        format, onlyMissing, maxErrors, safeCells, anyComparator, bytesPerSecond: pace,
         into: existing ? 'existing' : 'empty', sorted: sorted ? 'check' : 'no',
         keyEncoding: given.keyEncoding ?? encoding, valueEncoding: given.valueEncoding ?? encoding,
         signal: context.signal, onProgress: context.progress('imported'),
       })
-      context.result(report, () => reportText(report))
+      context.result(reportJson(report), () => reportText(report))
       return report.ok ? EXIT_OK : EXIT_DAMAGE
-    } catch (error) {
+    } catch (thrown) {
+      const error = orderTold(thrown, target, source)
       context.reportError(error)
       return VarveError.is(error) && error.code === 'CORRUPTION' ? EXIT_DAMAGE : EXIT_ERROR
     }
   },
 })
+
+/** Who gave the source first is told so. */
+function orderTold(error: unknown, target: string, source: string): unknown {
+  if (!VarveError.is(error) || error.code !== 'NOT_FOUND' || existsSync(source) || !existsSync(target)) return error
+  const { message, cause } = error
+  return new VarveError('NOT_FOUND', message, { cause, hint: 'the target is named first: varve import TARGET SOURCE' })
+}
 
 function reportText(report: ImportReport): string {
   const { entryCount, bytes, duplicateCount, expiredCount, keptCount, rejectedCount, problems } = report

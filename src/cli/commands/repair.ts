@@ -5,9 +5,10 @@ import { Varve } from '../../api/index.js'
 import type { RepairReport } from '../../api/index.js'
 import { EXIT_DAMAGE, EXIT_OK } from '../command.js'
 import { countText, sizeText } from '../demo/numbers.js'
-import { choiceOption, defineCommand, flag, word } from '../kit/index.js'
+import { choiceOption, defineCommand, flag, PACE, word } from '../kit/index.js'
 import type { CommandContext } from '../kit/index.js'
 import { printable } from '../printable.js'
+import { rangeJson, reportJson } from '../problem-text.js'
 
 /** No more problems and lost ranges than this are printed; the report file has all. */
 const SHOWN_MAX = 20
@@ -26,6 +27,7 @@ export const repairCommand = defineCommand({
       'salvage puts what is whole there into TARGET/salvaged; default prefix',
     ], ['prefix', 'salvage']),
     serveDoubtful: flag('serve entries that something lost may have replaced or deleted'),
+    pace: PACE,
   },
   details: [
     'The source is only read, and must not be open. Nothing is served that may be older than something',
@@ -33,14 +35,19 @@ export const repairCommand = defineCommand({
   ],
   json: 'object',
   onInterrupt: 'abort',
-  async run({ source, target, logs = 'prefix', serveDoubtful }, context) {
+  async run({ source, target, logs = 'prefix', serveDoubtful, pace }, context) {
     const report = await Varve.repair(source, target, {
-      logs, serveDoubtful, signal: context.signal, onProgress: context.progress('repair'),
+      logs, serveDoubtful, bytesPerSecond: pace, signal: context.signal, onProgress: context.progress('repair'),
     })
-    context.result(report, () => textOf(report, target, context))
+    context.result(json(report), () => textOf(report, target, context))
     return report.ok ? EXIT_OK : EXIT_DAMAGE
   },
 })
+
+/** The report with its keys in a form that JSON has. */
+function json(report: RepairReport): object {
+  return { ...reportJson(report), lostRanges: report.lostRanges.map(rangeJson) }
+}
 
 function textOf(report: RepairReport, target: string, context: CommandContext): string {
   const { problems, lostRanges, servedEntries, lostEntries, doubtfulEntries, keptFiles, keptBytes } = report

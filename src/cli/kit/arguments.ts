@@ -131,6 +131,9 @@ export function sizeOption(value: string, help: Help): Option<number | undefined
   return option(value, help, readSize)
 }
 
+/** What every command that moves many bytes takes as `--pace`. */
+export const PACE = sizeOption('SIZE', 'read and write at most so many bytes a second, such as 8MiB')
+
 /** Gives milliseconds. */
 export function durationOption(value: string, help: Help): Option<number | undefined> {
   return option(value, help, readDuration)

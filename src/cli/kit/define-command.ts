@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util'
 import { EXIT_ERROR, EXIT_OK, OutputClosed, UsageError } from '../command.js'
 import type { Command, CommandGroup } from '../command.js'
+import { unknownText } from '../nearest-name.js'
 import { flag, optionName } from './arguments.js'
 import type { Given, Option, Options, Positional, Positionals } from './arguments.js'
 import { helpPage, synopsisOf } from './command-help.js'
@@ -107,7 +108,7 @@ function readLine(args: readonly string[], options: Options): Line {
   for (const [field, { value }] of Object.entries(options)) {
     config[optionName(field)] = { type: value === null ? 'boolean' : 'string', multiple: true }
   }
-  const { values, positionals } = parseArgs({ args: [...args], options: config, allowPositionals: true })
+  const { values, positionals } = parseLine(args, config)
   const given = new Map<string, readonly string[]>()
   for (const [field, { isMany, value }] of Object.entries(options)) {
     const all = values[optionName(field)] as (string | boolean)[] | undefined
@@ -118,6 +119,20 @@ function readLine(args: readonly string[], options: Options): Line {
     given.set(field, all.map(String))
   }
   return { words: positionals, given, isHelp: values.help === true }
+}
+
+/** Parses as node:util does; an option that there is not is told with the one that may have been meant. */
+function parseLine(
+  args: readonly string[], options: NonNullable<Parameters<typeof parseArgs>[0]>['options'],
+): { values: Record<string, unknown>; positionals: string[] } {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true })
+  } catch (error) {
+    const { code, message } = error as { code?: unknown; message: string }
+    const typed = code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION' ? /^Unknown option '(--[^']+)'/.exec(message)?.[1] : undefined
+    if (typed === undefined) throw error
+    throw new UsageError(unknownText('option', typed, Object.keys(options ?? {}).map((name) => `--${name}`)))
+  }
 }
 
 function formOf(name: string, given: Line['given']): BytesForm {
