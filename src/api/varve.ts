@@ -97,7 +97,9 @@ export class Varve extends VarveReads {
    * that is something else, LOCKED while another backup is made there, and as `checkpoint` does.
    */
   static async backup(db: Varve, set: string, options?: BackupOptions): Promise<BackupResult> {
-    if (!(db instanceof Varve)) throw invalidArgument('the first argument is an open database; one that is open with readOnly: true will do')
+    if (!(db instanceof Varve)) {
+      throw invalidArgument('the first argument must be an open database', 'one opened with readOnly: true will do')
+    }
     return backUpDatabase(db.view, set, options)
   }
 

@@ -79,8 +79,8 @@ export class VarveError extends Error {
   }
 }
 
-export function invalidArgument(message: string): VarveError {
-  return new VarveError('INVALID_ARGUMENT', message)
+export function invalidArgument(message: string, hint?: string): VarveError {
+  return new VarveError('INVALID_ARGUMENT', message, hint === undefined ? {} : { hint })
 }
 
 /**

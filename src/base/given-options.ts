@@ -20,11 +20,13 @@ export function takeOptions<O, T>(what: string, names: readonly string[], option
 
 function checkNames(what: string, names: readonly string[], options: unknown): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw invalidArgument(`${what} options must be an object`)
+    throw invalidArgument(options === undefined ? `${what} needs options` : `${what} options must be an object`,
+      `its options are ${names.join(', ')}`)
   }
   for (const name in options) {
     if (names.includes(name) || !Object.hasOwn(options, name)) continue
-    throw invalidArgument(`unknown ${what} option ${JSON.stringify(name.slice(0, 80))}`)
+    throw invalidArgument(`unknown ${what} option ${JSON.stringify(name.slice(0, 80))}`,
+      `its options are ${names.join(', ')}`)
   }
 }
 

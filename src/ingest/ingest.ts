@@ -17,6 +17,8 @@ import { inOrder, listTables } from './listing.js'
 import { runWatched, watchedCall } from './watched-job.js'
 import type { WatchedCall } from './watched-job.js'
 
+const BAD_TABLE = 'it is damaged, or no file that Varve.tableWriter has made: make it anew; nothing was changed'
+
 /** A file to ingest. */
 interface Source {
   /** Its path as it was given. */
@@ -81,10 +83,21 @@ async function lookAt(watched: WatchedCall, names: readonly string[], call: Inge
     // Of a copy that is made in any case the copy is read.
     const isWhole = call.isVerified && call.mode !== 'copy'
     const input = { dir: engine.dir, path, isWhole }
-    sources.push({ name, path, facts: await runWatched<TableFacts>(watched, 'checkOutsideFile', input) })
+    sources.push({ name, path, facts: await checkFile(watched, input) })
     progress.add(0, 1)
   }
   return sources
+}
+
+/** What makes it no table that can be taken in is told with what to do. */
+async function checkFile(watched: WatchedCall, input: { dir: string; path: string }): Promise<TableFacts> {
+  try {
+    return await runWatched<TableFacts>(watched, 'checkOutsideFile', input)
+  } catch (error) {
+    if (!VarveError.is(error) || error.code !== 'CORRUPTION') throw error
+    const { code, message, file, offset, cause } = error
+    throw new VarveError(code, message, { file: file ?? input.path, offset: offset ?? 0, cause, hint: BAD_TABLE })
+  }
 }
 
 async function realPath({ setup: { vfs }, dir }: Engine, name: string): Promise<string> {

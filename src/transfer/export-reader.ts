@@ -18,8 +18,8 @@ import type { ExportTotals } from './export-writer.js'
 const CUT_HINT = 'the export did not get to its end, or what came behind was lost: export it anew'
 
 /** The error for a stream that ended before its end. */
-export function cutStream(file: string, offset: number): VarveError {
-  return corruption(file, offset, 'the stream is cut off here: it has no end', CUT_HINT)
+export function cutStream(file: string, offset: number, more = ''): VarveError {
+  return corruption(file, offset, 'the stream is cut off here: it has no end', CUT_HINT + more)
 }
 
 /** A value of which not all has come. */

@@ -13,6 +13,7 @@ import { isBlank, isJsonText, readBase64, readJson } from './text-bytes.js'
 const [QUOTE, BACKSLASH, COMMA, COLON, OPEN, CLOSE] = [0x22, 0x5c, 0x2c, 0x3a, 0x7b, 0x7d]
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
 const NAME_BYTES_MAX = 8
+const OTHER_PROGRAM = '; behind N lines of another program put the line {"end":true,"count":N}'
 const NO_BYTES: Uint8Array = new Uint8Array(0)
 
 /** What one line says. */
@@ -62,7 +63,7 @@ export class JsonlReader implements EntryReader {
   end(): ReadEntry[] {
     this.isLast = true
     if (this.lines.rest() !== null) this.lines.push(Uint8Array.of(10)) // an editor may have taken the last line feed
-    if (!this.isEnded) throw cutStream(this.file, this.endOffset)
+    if (!this.isEnded) throw cutStream(this.file, this.endOffset, OTHER_PROGRAM)
     return []
   }
 
@@ -78,7 +79,7 @@ export class JsonlReader implements EntryReader {
       else this.entries.push(entryOf(line, at))
     } catch (error) {
       if (!(error instanceof BadBytes)) throw error
-      if (this.isLast) throw cutStream(this.file, this.endOffset)
+      if (this.isLast) throw cutStream(this.file, this.endOffset, OTHER_PROGRAM)
       this.onBadLine({ offset: offset + error.offset - start, bytes: end - start, message: error.message })
     }
     if (!this.isEnded) this.count++

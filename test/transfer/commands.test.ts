@@ -63,6 +63,18 @@ test('standard output has the stream alone; the count is told on standard error'
   assert.equal((await valuesOf(copy)).length, 2)
 })
 
+test('options that are missing or unknown are told with those that there are', async () => {
+  const db = await Varve.open(newDirectory())
+  const hint = /^its options are format, range, /
+  const without = db.export as (path: string) => Promise<unknown>
+  await assert.rejects(without.call(db, 'x'), { code: 'INVALID_ARGUMENT', message: 'export needs options', hint })
+  const unknown = { format: 'csv', prefix: 'a' } as const
+  await assert.rejects(db.export('x', unknown), { message: 'unknown export option "prefix"', hint })
+  const args = [db.location, 'set'] as unknown as Parameters<typeof Varve.backup>
+  await assert.rejects(Varve.backup(...args), { code: 'INVALID_ARGUMENT', hint: /readOnly: true/ })
+  await db.close()
+})
+
 test('the name of a file tells its format, and an option tells otherwise', async () => {
   const dir = await database()
   const range = ['--prefix', 'user:']
@@ -80,7 +92,7 @@ test('an import whose arguments are swapped says which comes first', async () =>
   const [dir, copy] = [await database(), newDirectory()]
   const swapped = await varveHere('import', dir, `${copy}-none`)
   assert.equal(swapped.code, 1)
-  assert.match(swapped.error, /NOT_FOUND: .+\n(.+\n)* {2}hint {4}the target is named first: varve import TARGET SOURCE\n$/)
+  assert.match(swapped.error, /hint {4}the target is named first: varve import TARGET SOURCE\n$/)
 })
 
 test('as programs, through a pipe', async () => {
@@ -98,6 +110,7 @@ test('E1: what was cut off, and what has bad lines, ends with 3; a wrong line wi
   const cut = await varveHereWith('{"k":"a","v":"b"}\n', 'import', copy, '-')
   assert.equal(cut.code, 3)
   assert.match(cut.error, /CORRUPTION: the stream at offset 18: the stream is cut off here/)
+  assert.match(cut.error, /behind N lines of another program put the line {"end":true,"count":N}/)
   const lines = '{"k":"a","v":"b"}\nbad\n{"end":true,"count":2}\n'
   const bad = await varveHereWith(lines, 'import', copy, '-', '--max-errors', '1')
   assert.equal(bad.code, 3)

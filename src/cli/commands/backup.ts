@@ -30,8 +30,9 @@ export const backupCommand = defineCommand({
   },
   details: [
     'Backups are called SET/000001, SET/000002 and so on. Each is a database of its own, and takes as',
-    'much room as has changed since the one before. `varve restore` makes a database of one. The list has them from the',
-    'oldest to the newest, with when each was made, as the file system says; exit code 3 when one cannot be used.',
+    'much room as has changed since the one before. `varve restore` makes a database of one. The list',
+    'begins with the oldest and has the time of each, as the file system says. Exit code 3: a listed one',
+    'cannot be used.',
   ],
   json: 'object',
   onInterrupt: 'abort',
@@ -40,7 +41,7 @@ export const backupCommand = defineCommand({
       if (set !== undefined) throw new UsageError('--list takes the directory of the backups alone')
       return list(dir, context)
     }
-    if (set === undefined) throw new UsageError('backup needs SET, the directory of the backups; with --list it is the only one')
+    if (set === undefined) throw new UsageError('backup needs SET, the directory of the backups')
     return withReader(dir, async (db) => {
       const { position, ...made } = await Varve.backup(db, set, {
         keep, fullEvery, verify: !noVerify, bytesPerSecond: pace, signal: context.signal,

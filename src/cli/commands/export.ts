@@ -55,7 +55,8 @@ export const exportCommand = defineCommand({
   json: 'object',
   onInterrupt: 'abort',
   async run({ dir, file, ...given }, context) {
-    const options = { ...optionsOf(given, formatOf(file)), signal: context.signal, onProgress: context.progress('exported') }
+    const chosen = optionsOf(given, formatOf(file))
+    const options = { ...chosen, signal: context.signal, onProgress: context.progress('exported') }
     const isPiped = file === undefined || file === STANDARD_OUTPUT
     if (isPiped && options.format === 'varve' && context.terminal.isShown) {
       throw new UsageError('a varve stream is not for a terminal: name a file, or another format')
@@ -125,7 +126,7 @@ function streamOf(terminal: Terminal): WritableStream<Uint8Array> {
   })
 }
 
-/** Who read half of an export must not take it for whole: that nobody reads any more is an error here. */
+/** Resolves when it is out. That nobody reads any more is an error here: half an export must not be taken for whole. */
 async function printed(terminal: Terminal): Promise<void> {
   try {
     await terminal.printed()

@@ -73,7 +73,7 @@ export const importCommand = defineCommand({
   },
 })
 
-/** Who gave the source first is told so. */
+/** Gives the error, with a hint when the source was given first. */
 function orderTold(error: unknown, target: string, source: string): unknown {
   if (!VarveError.is(error) || error.code !== 'NOT_FOUND' || existsSync(source) || !existsSync(target)) return error
   const { message, cause } = error

@@ -129,8 +129,8 @@ function parseLine(
     return parseArgs({ args: [...args], options, allowPositionals: true })
   } catch (error) {
     const { code, message } = error as { code?: unknown; message: string }
-    const typed = code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION' ? /^Unknown option '(--[^']+)'/.exec(message)?.[1] : undefined
-    if (typed === undefined) throw error
+    const typed = /^Unknown option '(--[^']+)'/.exec(message)?.[1]
+    if (code !== 'ERR_PARSE_ARGS_UNKNOWN_OPTION' || typed === undefined) throw error
     throw new UsageError(unknownText('option', typed, Object.keys(options ?? {}).map((name) => `--${name}`)))
   }
 }
