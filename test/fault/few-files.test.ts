@@ -42,7 +42,7 @@ heavyTest(title, async () => {
 }, !isLinux)
 
 test('a second without a single descriptor: no write fails, and all goes on', { skip: !isLinux }, async () => {
-  const report = await withFewFiles<StarvedReport>(128, 'starved-child.js', newDirectory())
+  const report = await withFewFiles<StarvedReport>(256, 'starved-child.js', newDirectory())
   assert.ok(report.taken > 60)
   assert.deepEqual(report.errors, [])
   assert.equal(report.state, 'OPEN')
