@@ -2,3 +2,4 @@
 export * from './found-directory.js'
 export { checkNotForeign } from './foreign-database.js'
 export * from './marker.js'
+export * from './new-directory.js'
