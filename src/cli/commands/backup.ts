@@ -6,9 +6,9 @@ import type { BackupInfo } from '../../api/index.js'
 import { toHex } from '../../base/index.js'
 import { EXIT_DAMAGE, EXIT_OK, UsageError } from '../command.js'
 import { countText, sizeText } from '../demo/numbers.js'
-import { defineCommand, flag, numberOption, optionalWord, withReader, word } from '../kit/index.js'
+import { defineCommand, flag, numberOption, optionalWord, PACE, withReader, word } from '../kit/index.js'
 import type { CommandContext } from '../kit/index.js'
-import { copyText, PACE } from './checkpoint.js'
+import { copyText } from './checkpoint.js'
 
 const COUNT = { min: 1, max: 1_000_000 }
 

@@ -7,7 +7,7 @@ import type { CheckpointResult } from '../../api/index.js'
 import { toHex } from '../../base/index.js'
 import { EXIT_OK } from '../command.js'
 import { countText, sizeText } from '../demo/numbers.js'
-import { choiceOption, defineCommand, DIR, flag, sizeOption, textOption, word } from '../kit/index.js'
+import { choiceOption, defineCommand, DIR, flag, PACE, textOption, word } from '../kit/index.js'
 
 /** What a copy took, as one line. */
 export function copyText(
@@ -17,8 +17,6 @@ export function copyText(
   const shown = parts.filter(([, bytes]) => bytes !== 0).map(([what, bytes]) => `${sizeText(bytes as number)} ${what}`)
   return `${countText(fileCount)} files${shown.map((text) => `, ${text}`).join('')}`
 }
-
-export const PACE = sizeOption('SIZE', 'read and write at most so many bytes a second')
 
 export const checkpointCommand = defineCommand({
   name: 'checkpoint',

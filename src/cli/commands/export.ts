@@ -8,7 +8,7 @@ import type { Terminal } from '../command.js'
 import { countText } from '../demo/numbers.js'
 import { errorText } from '../error-text.js'
 import {
-  bytesOption, choiceOption, defineCommand, DIR, durationOption, flag, optionalWord, sizeOption, withReader,
+  bytesOption, choiceOption, defineCommand, DIR, durationOption, flag, optionalWord, PACE, withReader,
 } from '../kit/index.js'
 import type { CommandContext } from '../kit/index.js'
 import { printableJson } from '../printable.js'
@@ -41,7 +41,7 @@ export const exportCommand = defineCommand({
     expiry: flag('with csv: a column that says when entries expire'),
     noExpiry: flag('leave out when entries expire'),
     maxAge: durationOption('TIME', 'give up after so long, since old versions are kept meanwhile'),
-    bytesPerSecond: sizeOption('BYTES', 'write no more a second'),
+    pace: PACE,
   },
   details: [
     'All entries are of the moment at which the command was started, also while another process writes.',
@@ -85,17 +85,17 @@ interface GivenOptions {
   expiry: boolean
   noExpiry: boolean
   maxAge?: number | undefined
-  bytesPerSecond?: number | undefined
+  pace?: number | undefined
 }
 
 function optionsOf(given: GivenOptions): ExportOptions {
-  const { format = 'varve', prefix, from, to, encoding, value, expiry, noExpiry, maxAge, bytesPerSecond } = given
+  const { format = 'varve', prefix, from, to, encoding, value, expiry, noExpiry, maxAge, pace } = given
   if (expiry && noExpiry) throw new UsageError('--expiry and --no-expiry exclude each other')
   return {
     format, range: { prefix, gte: from, lt: to },
     keyEncoding: given.keyEncoding ?? encoding, valueEncoding: value ?? given.valueEncoding ?? encoding,
     safeCells: given.safeCells || undefined, includeExpiry: expiry ? true : noExpiry ? false : undefined,
-    maxAgeMs: maxAge, bytesPerSecond,
+    maxAgeMs: maxAge, bytesPerSecond: pace,
   }
 }
 

@@ -5,7 +5,7 @@ import { Varve } from '../../api/index.js'
 import type { HealReport } from '../../verify/index.js'
 import { EXIT_DAMAGE, EXIT_OK, UsageError } from '../command.js'
 import { sizeText } from '../demo/numbers.js'
-import { defineCommand, DIR, sizeOption, textsOption } from '../kit/index.js'
+import { defineCommand, DIR, PACE, textsOption } from '../kit/index.js'
 import { printable } from '../printable.js'
 import { problemsText, reportJson } from '../problem-text.js'
 
@@ -16,7 +16,7 @@ export const healCommand = defineCommand({
   positionals: { dir: DIR },
   options: {
     from: textsOption('BACKUP', 'directory of a backup; may be given more than once, and is asked in this order'),
-    rate: sizeOption('BYTES', 'read and write so many bytes a second at most, such as 8MiB'),
+    pace: PACE,
   },
   details: [
     'A file is replaced only by the same one: of this database, with its number, its salt and its size, and read whole',
@@ -25,10 +25,10 @@ export const healCommand = defineCommand({
   ],
   json: 'object',
   onInterrupt: 'abort',
-  async run({ dir, from, rate }, context) {
+  async run({ dir, from, pace }, context) {
     if (from.length === 0) throw new UsageError('heal needs --from and the directory of a backup')
     const report = await Varve.heal(dir, {
-      from, bytesPerSecond: rate, signal: context.signal, onProgress: context.progress('heal'),
+      from, bytesPerSecond: pace, signal: context.signal, onProgress: context.progress('heal'),
     })
     context.result(reportJson(report), () => healedText(report) + problemsText(report) + verdict(report))
     return report.ok ? EXIT_OK : EXIT_DAMAGE

@@ -7,7 +7,7 @@ import type { ImportReport } from '../../api/index.js'
 import { VarveError } from '../../base/index.js'
 import { EXIT_DAMAGE, EXIT_ERROR, EXIT_OK, UsageError } from '../command.js'
 import { countText } from '../demo/numbers.js'
-import { choiceOption, defineCommand, flag, numberOption, sizeOption, word } from '../kit/index.js'
+import { choiceOption, defineCommand, flag, numberOption, PACE, word } from '../kit/index.js'
 import { printable } from '../printable.js'
 
 const ENCODINGS = ['utf8', 'hex', 'base64'] as const
@@ -38,7 +38,7 @@ export const importCommand = defineCommand({
     valueEncoding: choiceOption('ENC', 'the same, of values alone', ENCODINGS),
     safeCells: flag("take the ' away that export --safe-cells put in front of cells"),
     anyComparator: flag('with leveldb: take a database with another order of keys, and sort it bytewise'),
-    bytesPerSecond: sizeOption('BYTES', 'write no more a second'),
+    pace: PACE,
   },
   details: [
     'All entries are put there at once, or none: TARGET appears when all is in it. Of entries with one',
@@ -52,11 +52,11 @@ export const importCommand = defineCommand({
   onInterrupt: 'abort',
   async run({ target, source, existing, sorted, encoding, ...given }, context) {
     if (given.onlyMissing && !existing) throw new UsageError('--only-missing goes with --existing')
-    const { format, onlyMissing, maxErrors, safeCells, anyComparator, bytesPerSecond } = given
+    const { format, onlyMissing, maxErrors, safeCells, anyComparator, pace } = given
     const from = source === STANDARD_INPUT ? context.terminal.input as AsyncIterable<Uint8Array> : source
     try {
       const report = await Varve.import(target, from, {
-        format, onlyMissing, maxErrors, safeCells, anyComparator, bytesPerSecond,
+        format, onlyMissing, maxErrors, safeCells, anyComparator, bytesPerSecond: pace,
         into: existing ? 'existing' : 'empty', sorted: sorted ? 'check' : 'no',
         keyEncoding: given.keyEncoding ?? encoding, valueEncoding: given.valueEncoding ?? encoding,
         signal: context.signal, onProgress: context.progress('imported'),

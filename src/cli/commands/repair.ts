@@ -5,7 +5,7 @@ import { Varve } from '../../api/index.js'
 import type { RepairReport } from '../../api/index.js'
 import { EXIT_DAMAGE, EXIT_OK } from '../command.js'
 import { countText, sizeText } from '../demo/numbers.js'
-import { choiceOption, defineCommand, flag, word } from '../kit/index.js'
+import { choiceOption, defineCommand, flag, PACE, word } from '../kit/index.js'
 import type { CommandContext } from '../kit/index.js'
 import { printable } from '../printable.js'
 
@@ -26,6 +26,7 @@ export const repairCommand = defineCommand({
       'salvage puts what is whole there into TARGET/salvaged; default prefix',
     ], ['prefix', 'salvage']),
     serveDoubtful: flag('serve entries that something lost may have replaced or deleted'),
+    pace: PACE,
   },
   details: [
     'The source is only read, and must not be open. Nothing is served that may be older than something',
@@ -33,9 +34,9 @@ export const repairCommand = defineCommand({
   ],
   json: 'object',
   onInterrupt: 'abort',
-  async run({ source, target, logs = 'prefix', serveDoubtful }, context) {
+  async run({ source, target, logs = 'prefix', serveDoubtful, pace }, context) {
     const report = await Varve.repair(source, target, {
-      logs, serveDoubtful, signal: context.signal, onProgress: context.progress('repair'),
+      logs, serveDoubtful, bytesPerSecond: pace, signal: context.signal, onProgress: context.progress('repair'),
     })
     context.result(report, () => textOf(report, target, context))
     return report.ok ? EXIT_OK : EXIT_DAMAGE

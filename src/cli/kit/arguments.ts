@@ -131,6 +131,9 @@ export function sizeOption(value: string, help: Help): Option<number | undefined
   return option(value, help, readSize)
 }
 
+/** The most bytes a second that a long command may move; the same word in each of them. */
+export const PACE = sizeOption('SIZE', 'read and write at most so many bytes a second, such as 8MiB')
+
 /** Gives milliseconds. */
 export function durationOption(value: string, help: Help): Option<number | undefined> {
   return option(value, help, readDuration)
