@@ -56,6 +56,6 @@ test('a rest that a low pace asks for ends soon after the call must end', async 
   })
   const ended = assert.rejects(rest, /enough/)
   isEnded = true
-  clock.advance(100)
+  await clock.advance(100)
   await ended
 })
