@@ -6,12 +6,13 @@
  * BAK-2 an old backup goes only when a newer one is whole.
  */
 import { ioError, VarveError } from '../base/index.js'
-import { backupNames, findDirectory, holdsFiles, lockFor, makeDirectories, namesIn } from '../directory/index.js'
+import {
+  backupNames, checkApart, findDirectory, holdsFiles, lockFor, makeDirectories, namesIn, placeOf, removeDirectory,
+} from '../directory/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { readBackup } from './backup-info.js'
 import type { BackupInfo } from './backup-info.js'
 import type { CheckpointCall, CheckpointResult } from './checkpoint-call.js'
-import { checkPlace, removeDirectory } from './target.js'
 
 /** A backup that was made, and what it took. */
 export interface BackupResult extends BackupInfo, CheckpointResult {}
@@ -88,7 +89,7 @@ export async function listBackups(vfs: Vfs, location: string): Promise<BackupInf
 
 /** Makes the directory of a set, if it is not there. Throws INVALID_ARGUMENT for one that is something else. */
 async function prepareSet({ vfs, dir }: BackupSource, location: string): Promise<string> {
-  await checkPlace(vfs, location, dir)
+  checkApart(vfs, (await placeOf(vfs, location)).location, dir)
   if ((await findDirectory(location, vfs)) === null) await makeDirectories(location, vfs)
   const set = await vfs.realPath(location)
   if (holdsFiles(await namesIn(set, vfs))) {

@@ -8,6 +8,7 @@
  */
 import { compareBytes, MiB, Turns, VarveError } from '../base/index.js'
 import type { Clock, FileNum, FileOrigin } from '../base/index.js'
+import { NewDirectory } from '../directory/index.js'
 import { UniqueNames } from '../engine/index.js'
 import type { Engine, Operation, Operations } from '../engine/index.js'
 import { Pace } from '../report/index.js'
@@ -23,7 +24,7 @@ import { findSource, OutsideMoment } from './outside.js'
 import type { OutsidePlace } from './outside.js'
 import { placeFiles } from './place-files.js'
 import type { SourceFile } from './source-file.js'
-import { Target } from './target.js'
+import { finishTarget } from './target.js'
 
 /** Logs of more than this are flushed, so that a clone need not replay them. */
 const KEPT_LOG_BYTES_MAX = 64 * MiB
@@ -44,7 +45,7 @@ export async function checkpointEngine(
   const { setup: { vfs, dir, origin, names }, clock } = engine
   return engine.operations.run({ kind: 'checkpoint', ...call }, async (operation) => {
     const startMs = clock.nowMs()
-    const made = await Target.check(vfs.inner, target, dir, names.next())
+    const made = await NewDirectory.find(vfs.inner, target, dir, names.next())
     const moment = await takeMoment(engine, made, call, operation)
     try {
       const found = await moment.settled(operation)
@@ -57,7 +58,7 @@ export async function checkpointEngine(
 }
 
 async function takeMoment(
-  engine: Engine, target: Target, { logs }: CheckpointCall, operation: Operation,
+  engine: Engine, target: NewDirectory, { logs }: CheckpointCall, operation: Operation,
 ): Promise<Moment> {
   if (logs === 'flush') return Moment.takeFlushed(engine, operation)
   const { vfs, dir } = engine.setup
@@ -86,11 +87,11 @@ export async function checkpointDirectory(
     const startMs = clock.nowMs()
     const { vfs, random } = place
     const dir = await findSource(vfs, place.dir)
-    const made = await Target.check(vfs, target, dir, new UniqueNames(clock).next())
+    const made = await NewDirectory.find(vfs, target, dir, new UniqueNames(clock).next())
     const moment = await OutsideMoment.take({ ...place, dir }, operation)
     try {
       const { databaseId, generation, manifestNum } = moment
-      const check = { place: { vfs, dir, databaseId }, clock, operation }
+      const check = { place: { vfs, dir, databaseId }, clock, operation, pace: new Pace(clock, call.bytesPerSecond) }
       if (isCheckedFirst) for (const file of moment.found.files) await checkInFull(file, check)
       const source = { vfs, dir, origin: { databaseId, generation, random }, manifestNum, clock }
       return await write(source, moment.found, made, { call, operation, startMs })
@@ -107,7 +108,7 @@ interface Writing {
 }
 
 async function write(
-  { vfs, dir, origin, manifestNum, clock }: Source, found: MomentFiles, target: Target,
+  { vfs, dir, origin, manifestNum, clock }: Source, found: MomentFiles, target: NewDirectory,
   { call, operation, startMs }: Writing,
 ): Promise<CheckpointResult> {
   const { version, logs, files, seqNum, position } = found
@@ -122,14 +123,14 @@ async function write(
     await target.make()
     const { mode, bytesPerSecond } = call
     const pace = new Pace(clock, bytesPerSecond)
-    const check = { place: { vfs: target.vfs, dir: target.dir, databaseId }, clock, operation }
+    const check = { place: { vfs: target.vfs, dir: target.dir, databaseId }, clock, operation, pace }
     const verify = call.verify ? (file: SourceFile) => checkInFull(file, check) : null
     const placed = await placeFiles(needed, {
       vfs, dir, databaseId, target, mode, base, pace, bytesPerSecond, operation, verify,
       turns: new Turns(clock),
     })
     operation.check()
-    await target.finish({ ...origin, lineage }, manifestNum, own)
+    await finishTarget(target, { ...origin, lineage }, manifestNum, own)
     operation.progress.end()
     return { seqNum, position, fileCount: needed.length, ...placed, durationMs: clock.nowMs() - startMs }
   } finally {

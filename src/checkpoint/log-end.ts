@@ -6,11 +6,6 @@ import { isOutOfFiles, VarveError } from '../base/index.js'
 import type { Engine, Operation } from '../engine/index.js'
 import type { LastSync, LogFile } from '../wal/index.js'
 
-/** Awaits something, unless the call must end before. */
-export function orEnd<T>(operation: Operation, work: Promise<T>): Promise<T> {
-  return Promise.race([work, new Promise<never>((_, reject) => operation.tell(reject))])
-}
-
 /** Throws when a sync or the manifest failed: nobody knows then what is on the disk. */
 export function checkNotFailed({ health }: Engine): void {
   if (health.state === 'FAILED' || health.state === 'CLOSED') health.checkWritable()
@@ -18,7 +13,7 @@ export function checkNotFailed({ health }: Engine): void {
 
 /** Waits for the end of a log from which the current one was rotated away, and gives it. */
 export async function endOf(engine: Engine, log: LogFile, operation: Operation): Promise<number> {
-  await orEnd(operation, log.whenSealed())
+  await operation.orEnd(log.whenSealed())
   checkNotFailed(engine)
   if (log.hasFailed) {
     throw new VarveError('IO_ERROR', `a write of ${log.name} failed while the checkpoint waited for it`, {
@@ -32,12 +27,12 @@ export async function endOf(engine: Engine, log: LogFile, operation: Operation):
 async function syncToEnd(engine: Engine, log: LogFile, operation: Operation): Promise<void> {
   operation.check()
   if (!engine.syncer.has(log)) {
-    await orEnd(operation, engine.syncer.rested(log))
+    await operation.orEnd(engine.syncer.rested(log))
     checkNotFailed(engine)
     return log.unsyncedBytes > 0 ? syncDropped(engine, log) : undefined
   }
   const whenSynced = new Promise<LastSync>((tell) => engine.syncer.whenSynced(log, log.writtenEnd, tell))
-  const lastSync = await orEnd(operation, whenSynced)
+  const lastSync = await operation.orEnd(whenSynced)
   if (lastSync !== 'never' || !engine.syncer.has(log)) return
   engine.health.checkWritable()
   throw new VarveError('CLOSED', `${log.name} was not synced to its end`)

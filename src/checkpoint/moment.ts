@@ -15,7 +15,7 @@ import type { NewValueLog, Version } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
 import { FIRST_BATCH_OFFSET } from '../wal/index.js'
 import type { LogFile } from '../wal/index.js'
-import { checkNotFailed, endOf, orEnd } from './log-end.js'
+import { checkNotFailed, endOf } from './log-end.js'
 import { filesOfVersion, logFile, streamedFile } from './source-file.js'
 import type { SourceFile } from './source-file.js'
 
@@ -110,13 +110,13 @@ export class Moment {
         pipeline.rotate(next)
         return new Moment(engine, 'sealed')
       }
-      await orEnd(operation, buffers.prepared())
+      await operation.orEnd(buffers.prepared())
     }
   }
 
   /** Takes a moment of which everything is in tables: that of the call, or a later one. */
   static async takeFlushed(engine: Engine, operation: Operation): Promise<Moment> {
-    await orEnd(operation, engine.flush())
+    await operation.orEnd(engine.flush())
     checkNotFailed(engine)
     return new Moment(engine, 'none')
   }

@@ -7,6 +7,7 @@
  */
 import { corruption, errnoOf, ioError, MiB, runAsync, runSync, sameFile, step, VarveError } from '../base/index.js'
 import type { Steps, Turns } from '../base/index.js'
+import type { NewDirectory } from '../directory/index.js'
 import type { Operation } from '../engine/index.js'
 import type { Pace } from '../report/index.js'
 import { identityOf } from '../tables/index.js'
@@ -15,10 +16,8 @@ import {
 } from '../vfs/index.js'
 import type { Vfs, VfsFile } from '../vfs/index.js'
 import type { CheckpointMode } from './checkpoint-call.js'
-import { orEnd } from './log-end.js'
 import { checkSame } from './source-file.js'
 import type { SourceFile } from './source-file.js'
-import type { Target } from './target.js'
 
 /** The thread pool takes as many large calls: one file is read or written while the other is synced. */
 const COPIES_AT_ONCE = 2
@@ -44,7 +43,7 @@ export interface PlaceOptions {
   vfs: Vfs
   dir: string
   databaseId: Uint8Array
-  target: Target
+  target: NewDirectory
   mode: CheckpointMode
   /** An earlier checkpoint, on the volume of the target: its directory, and its files by name. */
   base: { dir: string; files: ReadonlyMap<string, SourceFile> } | null
@@ -250,8 +249,7 @@ class Placing {
     for (let at = 0; at < bytes;) {
       operation.check()
       const length = Math.min(atMost, bytes - at)
-      if (bytesPerSecond !== Infinity) await orEnd(operation, pace.take(length))
-      operation.check()
+      await pace.take(length, () => operation.check())
       await inPool(async () => {
         const piece = await read(at, length)
         await attempt('write', name, runAsync(writeFully(made, piece, 0, length, at)))

@@ -21,3 +21,4 @@ export { encodeSettings, keptTablesIn, writeBufferBytesIn } from './saved-settin
 export type { StreamedValue } from './streamed-put.js'
 export { tellAdded } from './tell-added.js'
 export { UniqueNames } from './unique-names.js'
+export * from './sync-names.js'

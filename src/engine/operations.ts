@@ -16,8 +16,10 @@ export interface Operation {
   check(): void
   /** Ends the call: what it waits for throws this reason. */
   end(reason: unknown): void
-  /** Calls back once when the call must end. */
-  tell(listener: (reason: unknown) => void): void
+  /** Calls back once when the call must end. What it gives takes the listener back. */
+  tell(listener: (reason: unknown) => void): () => void
+  /** Gives what the work gives, or throws why the call must end when that comes first. The work goes on then. */
+  orEnd<T>(work: Promise<T>): Promise<T>
 }
 
 export interface OperationCall {
@@ -29,9 +31,48 @@ export interface OperationCall {
 interface Running {
   kind: OperationKind
   startedMs: number
-  progress: ProgressMeter
-  /** Ends the call, once. */
-  end: (reason: unknown) => void
+  operation: RunningOperation
+}
+
+class RunningOperation implements Operation {
+  readonly progress: ProgressMeter
+  private reason: { value: unknown } | null = null
+  /** Hear of the end, each only as long as it waits, since a call may wait a million times. */
+  private readonly listeners = new Set<(reason: unknown) => void>()
+
+  constructor(progress: ProgressMeter) {
+    this.progress = progress
+  }
+
+  check(): void {
+    if (this.reason !== null) throw this.reason.value
+  }
+
+  end(value: unknown): void {
+    if (this.reason !== null) return
+    this.reason = { value }
+    const listeners = [...this.listeners]
+    this.listeners.clear()
+    for (const listener of listeners) listener(value)
+  }
+
+  tell(listener: (reason: unknown) => void): () => void {
+    if (this.reason === null) this.listeners.add(listener)
+    else listener(this.reason.value)
+    return () => this.listeners.delete(listener)
+  }
+
+  async orEnd<T>(work: Promise<T>): Promise<T> {
+    let forget = (): void => undefined
+    const ended = new Promise<never>((_, reject) => {
+      forget = this.tell(reject)
+    })
+    try {
+      return await Promise.race([work, ended])
+    } finally {
+      forget()
+    }
+  }
 }
 
 export class Operations {
@@ -47,30 +88,13 @@ export class Operations {
 
   /** Runs a call to its end. Rejects with CLOSED when the database is closed before or meanwhile. */
   async run<T>({ kind, abort, onProgress }: OperationCall, work: (operation: Operation) => Promise<T>): Promise<T> {
-    let reason: { value: unknown } | null = null
-    const listeners: ((reason: unknown) => void)[] = []
-    const end = (value: unknown): void => {
-      if (reason !== null) return
-      reason = { value }
-      for (const listener of listeners.splice(0)) listener(value)
-    }
-    const progress = new ProgressMeter(this.clock, onProgress)
+    const operation = new RunningOperation(new ProgressMeter(this.clock, onProgress))
     const id = ++this.lastId
     try {
       if (this.isClosed) throw closedError()
-      this.running.set(id, { kind, startedMs: this.clock.wallMs(), progress, end })
-      abort?.tell(end)
-      const done = work({
-        progress,
-        end,
-        check() {
-          if (reason !== null) throw reason.value
-        },
-        tell(listener) {
-          if (reason === null) listeners.push(listener)
-          else listener(reason.value)
-        },
-      })
+      this.running.set(id, { kind, startedMs: this.clock.wallMs(), operation })
+      abort?.tell((reason) => operation.end(reason))
+      const done = work(operation)
       const settled = done.then(() => undefined, () => undefined)
       this.ended.add(settled)
       void settled.then(() => this.ended.delete(settled))
@@ -85,12 +109,13 @@ export class Operations {
   async close(): Promise<void> {
     this.isClosed = true
     const reason = closedError()
-    for (const { end } of this.running.values()) end(reason)
+    for (const { operation } of this.running.values()) operation.end(reason)
     while (this.ended.size > 0) await Promise.all(this.ended)
   }
 
   stats(): OperationStats[] {
-    return [...this.running].map(([id, { kind, startedMs, progress: { now } }]) => ({ id, kind, startedMs, ...now }))
+    return [...this.running].map(([id, { kind, startedMs, operation: { progress: { now } } }]) =>
+      ({ id, kind, startedMs, ...now }))
   }
 }
 

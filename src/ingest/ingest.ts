@@ -10,8 +10,9 @@
  */
 import { errnoOf, invalidArgument, ioError, tableFileName, tempFileName, VarveError } from '../base/index.js'
 import type { TableFacts } from '../base/index.js'
+import { isInside } from '../directory/index.js'
+import { syncNames } from '../engine/index.js'
 import type { Engine } from '../engine/index.js'
-import { isDirectoryFailure } from '../tables/index.js'
 import type { IngestCall, IngestResult } from './ingest-options.js'
 import { inOrder, listTables } from './listing.js'
 import { runWatched, watchedCall } from './watched-job.js'
@@ -108,9 +109,8 @@ async function realPath({ setup: { vfs }, dir }: Engine, name: string): Promise<
     if (errnoOf(error) !== 'ENOENT') throw ioError(error, 'find', name)
     throw new VarveError('NOT_FOUND', `${name} does not exist`, { cause: error, file: name })
   }
-  const inside = vfs.join(await vfs.realPath(dir), '-').slice(0, -1)
-  if (path.startsWith(inside)) throw invalidArgument(`${name} lies in the directory of the database`)
-  return path
+  if (!isInside(vfs, path, await vfs.realPath(dir))) return path
+  throw invalidArgument(`${name} lies in the directory of the database`)
 }
 
 function planned({ versions, setup: { names } }: Engine, source: Source): Placed {
@@ -132,18 +132,6 @@ async function bringIn(watched: WatchedCall, placed: readonly Placed[], call: In
   }
   await syncNames(engine)
   for (const { facts } of placed) await tables.load(facts)
-}
-
-/** Makes the names in the directory durable. After a failure nothing may be trusted any more. */
-export async function syncNames(engine: Engine): Promise<void> {
-  const onSynced = engine.deleter.syncingDirectory()
-  try {
-    await engine.setup.executor.submit({ kind: 'syncOutsideNames', input: { dir: engine.dir } })
-    onSynced()
-  } catch (error) {
-    if (isDirectoryFailure(error)) engine.failForGood('directory sync', error)
-    throw error
-  }
 }
 
 /** Removes the sources; gives the names of those that stayed. */

@@ -17,7 +17,7 @@
  * was
  * acknowledged before is durable before the edit is.
  */
-import { invalidArgument } from '../base/index.js'
+import { assert, invalidArgument } from '../base/index.js'
 import type { LevelNum, SeqNum, TableFacts } from '../base/index.js'
 import { compactionSettings, tellAdded } from '../engine/index.js'
 import type { Engine } from '../engine/index.js'
@@ -60,6 +60,8 @@ export async function listTables(engine: Engine, tables: readonly TableFacts[]):
   for (;;) {
     await stalls.going()
     engine.checkWritable()
+    // Several may have waited for the end of one barrier: the first of them has raised the next one.
+    if (stalls.isBarred) continue
     if (!pipeline.current.isUsed || buffers.spareName !== null) break
     await buffers.prepared()
   }
@@ -68,6 +70,7 @@ export async function listTables(engine: Engine, tables: readonly TableFacts[]):
 
 function* listing(engine: Engine, tables: readonly TableFacts[]): Procedure<Listed> {
   const { stalls, pipeline, buffers, flusher, compactor, versions } = engine
+  assert(!stalls.isBarred, 'one listing at a time has the barrier')
   stalls.setBarrier('jobs')
   let release = (): void => undefined
   try {

@@ -12,14 +12,13 @@
  */
 import { invalidArgument, KiB, MiB, newFileHeader, tableFileName } from '../base/index.js'
 import type { FileHeader, FileNum, FileOrigin, TableFacts } from '../base/index.js'
-import { compactionSettings } from '../engine/index.js'
-import type { Engine } from '../engine/index.js'
+import { compactionSettings, syncFilesAndNames, syncNames } from '../engine/index.js'
+import type { Engine, Operation } from '../engine/index.js'
 import { extentOf, extentsOverlap, compareLowers } from '../manifest/index.js'
 import type { LoadMergeOutput, LoadRunOutput } from '../run/index.js'
 import { numberedFacts } from '../sstable/index.js'
 import { tableSettings } from '../tables/index.js'
 import { runFilesMax } from '../vfs/index.js'
-import { syncNames } from './ingest.js'
 import { listTables } from './listing.js'
 import type { LoadCall, LoadEntry, LoadResult, LoadSource } from './load-options.js'
 import { LoadSlab } from './load-slab.js'
@@ -100,14 +99,15 @@ class Load {
 
   /** Takes all entries. What the source throws is thrown. */
   async take(source: LoadSource): Promise<void> {
-    const { turns } = this.engine
-    for await (const chunk of chunked(source)) {
+    const { engine: { turns }, watched: { operation } } = this
+    for await (const chunk of untilEnd(operation, chunked(source))) {
       for (let i = 0; i < chunk.length; i++) {
         const wait = this.put(chunk[i]!)
         if (wait !== null) await wait
         if (i % ENTRIES_PER_LOOK === 0 && turns.isOverNow()) await turns.next()
       }
       this.check()
+      if (turns.isOverNow()) await turns.next()
     }
     if (this.slab !== null) this.beginRun(this.slab)
     this.slab = null
@@ -222,8 +222,7 @@ class Load {
   /** Some may have been made when it looked as if they were to be merged. */
   private async syncAll(tables: readonly TableFacts[]): Promise<void> {
     if (this.isAscending) return
-    const names = tables.map(({ fileNum }) => tableFileName(fileNum))
-    await this.engine.setup.executor.submit({ kind: 'syncFiles', input: { dir: this.engine.dir, names } })
+    await syncFilesAndNames(this.engine, tables.map(({ fileNum }) => tableFileName(fileNum)))
   }
 
   /** They are listed now. */
@@ -271,6 +270,24 @@ function areAscending(tables: readonly TableFacts[]): boolean {
     return before === undefined ||
       (compareLowers(extentOf(before), extentOf(table)) < 0 && !extentsOverlap(extentOf(before), extentOf(table)))
   })
+}
+
+/**
+ * Walks along, until the call must end: a source that never gives its next chunk does not hold it up, nor is waited for
+ * then.
+ */
+async function* untilEnd<T>(operation: Operation, chunks: AsyncGenerator<T>): AsyncGenerator<T> {
+  let isDone = false
+  try {
+    for (;;) {
+      const { done, value } = await operation.orEnd(chunks.next())
+      isDone = done === true
+      if (done === true) return
+      yield value
+    }
+  } finally {
+    if (!isDone) await operation.orEnd(chunks.return(undefined)).catch(() => undefined)
+  }
 }
 
 async function* chunked(source: LoadSource): AsyncGenerator<readonly LoadEntry[]> {

@@ -36,6 +36,8 @@ export class TableFile {
   private readonly lifetimes: Lifetimes
   private readonly spans: Spans[] = []
   private lastKey: Uint8Array | null = null
+  /** True once it has its name, although that may not be durable. */
+  private isNamed = false
   private state: 'open' | 'finished' | 'given up' = 'open'
 
   private constructor(path: string, tempPath: string, file: VfsFile, call: TableFileCall) {
@@ -133,8 +135,10 @@ export class TableFile {
     const { bytes, entryCount, smallestKey, largestKey } = builder.finish()
     await file.sync()
     await file.close()
-    if (nameWithoutReplacing(vfs, tempPath, path)) await vfs.unlink(tempPath)
-    await vfs.syncDir(parentOf(path))
+    const hasBoth = nameWithoutReplacing(vfs, tempPath, path)
+    this.isNamed = true
+    if (hasBoth) await vfs.unlink(tempPath)
+    await vfs.syncDir(vfs.parent(path))
     return { path, bytes, entryCount, rangeCount: spans?.count ?? 0, smallestKey, largestKey }
   }
 
@@ -149,6 +153,7 @@ export class TableFile {
     this.state = 'given up'
     await this.file.close().catch(() => undefined)
     await this.call.vfs.unlink(this.tempPath).catch(() => undefined)
+    if (this.isNamed) await this.call.vfs.unlink(this.path).catch(() => undefined)
   }
 
   private checkOpen(): void {
@@ -164,10 +169,4 @@ export class TableFile {
       throw ioError(error, what, this.path)
     }
   }
-}
-
-/** The directory of a path. */
-function parentOf(path: string): string {
-  const parent = /^(.*)[\\/][^\\/]*$/.exec(path)?.[1]
-  return parent === undefined ? '.' : parent === '' ? '/' : parent
 }

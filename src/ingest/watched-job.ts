@@ -29,7 +29,7 @@ export async function runWatched<Output>(
 ): Promise<Output> {
   operation.check()
   const control = JobControl.begin(executor.workerCount > 0, pace !== null)
-  operation.tell(() => control.end())
+  const forget = operation.tell(() => control.end())
   let toldBytes = 0
   let allowedBytes = 0
   const look = (): void => {
@@ -54,6 +54,7 @@ export async function runWatched<Output>(
     operation.check() // why it was given up says more
     throw error
   } finally {
+    forget()
     timer.cancel()
     look()
   }

@@ -52,37 +52,31 @@ export function* findSource(place: SourcePlace, names: readonly string[]): Gener
   }
   const version = chosen?.version ?? emptyVersion
   const listed = new Set(chosen === null ? [] : allTables(version).map(({ fileNum }) => fileNum))
-  const unlisted: UnlistedTable[] = []
-  for (const name of names) {
-    const parsed = parseFileName(name)
-    if (parsed?.kind !== 'table' || listed.has(parsed.fileNum)) continue
-    const account = accountOf(place, name)
-    if (account === null || !isOf(account.header, databaseId, place, name)) continue
-    unlisted.push({ ...account, fileNum: parsed.fileNum, name })
-    yield
-  }
-  unlisted.sort((a, b) => a.fileNum - b.fileNum)
+  const isListed = (fileNum: FileNum): boolean => listed.has(fileNum)
+  const unlisted = yield* accountsOf(place, names, databaseId, (fileNum) => !isListed(fileNum))
   const lost = chosen === null ? null : lostEditOf(names, version, unlisted)
   if (chosen !== null && lost !== null) place.ledger.manifest('CORRUPTION', manifestFileName(chosen.fileNum), lost)
   const isManifestLost = chosen === null || lost !== null
   if (!isManifestLost || chosen === null) return { names, databaseId, version, isManifestLost, unlisted }
   // Without the manifest all tables are judged alike.
-  return { ...yield* findWithout(place, names, databaseId), version, isManifestLost }
+  const all = [...unlisted, ...yield* accountsOf(place, names, databaseId, isListed)]
+  return { names, databaseId, version, isManifestLost, unlisted: all.sort((a, b) => a.fileNum - b.fileNum) }
 }
 
-function* findWithout(
-  place: SourcePlace, names: readonly string[], databaseId: Uint8Array,
-): Generator<undefined, Pick<FoundSource, 'names' | 'databaseId' | 'unlisted'>, unknown> {
-  const unlisted: UnlistedTable[] = []
+/** Reads what the tables with such numbers say of themselves, in their order. Each is told of once. */
+function* accountsOf(
+  place: SourcePlace, names: readonly string[], databaseId: Uint8Array, isMeant: (fileNum: FileNum) => boolean,
+): Generator<undefined, UnlistedTable[], unknown> {
+  const found: UnlistedTable[] = []
   for (const name of names) {
     const parsed = parseFileName(name)
-    if (parsed?.kind !== 'table') continue
+    if (parsed?.kind !== 'table' || !isMeant(parsed.fileNum)) continue
     const account = accountOf(place, name)
     if (account === null || !isOf(account.header, databaseId, place, name)) continue
-    unlisted.push({ ...account, fileNum: parsed.fileNum, name })
+    found.push({ ...account, fileNum: parsed.fileNum, name })
     yield
   }
-  return { names, databaseId, unlisted: unlisted.sort((a, b) => a.fileNum - b.fileNum) }
+  return found.sort((a, b) => a.fileNum - b.fileNum)
 }
 
 function holdsDatabase(names: readonly string[]): boolean {

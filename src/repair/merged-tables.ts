@@ -95,10 +95,8 @@ function* mergeRuns(
       facts, extent: extentOf(facts), smallestSeqNum: facts.smallestSeqNum, state: 'whole',
       salvaged: null, isServed: true,
     }))
-  } catch (error) {
-    outputs.discard()
-    throw error
   } finally {
+    outputs.discard()
     for (const run of cursors) run.close()
   }
 }

@@ -4,7 +4,7 @@
  */
 import { compareBytes, VarveError } from '../base/index.js'
 import type { SeqNum } from '../base/index.js'
-import { isOk, problemOf } from '../report/index.js'
+import { problemOf } from '../report/index.js'
 import type { Problem, ToolReport } from '../report/index.js'
 import type { HistoryCut } from '../wal/index.js'
 
@@ -77,6 +77,8 @@ export class RepairLedger {
   keptBytes = 0
   rewrittenTables = 0
   salvagedEntries = 0
+  /** True when there was damage, even if it was one problem too many to be told. */
+  private hasDamage = false
 
   checked(bytes: number, files = 0): void {
     this.checkedBytes += bytes
@@ -151,12 +153,13 @@ export class RepairLedger {
   }
 
   private add(problem: Problem): void {
+    if (problem.severity === 'damage') this.hasDamage = true
     if (this.problems.length < TOLD_MAX) this.problems.push(problem)
   }
 
   /** True when all that was written is served. */
   get isOk(): boolean {
-    return isOk(this.problems) && this.lostRanges.length === 0 && this.doubtfulEntries === 0
+    return !this.hasDamage && this.lostRanges.length === 0 && this.doubtfulEntries === 0
   }
 }
 

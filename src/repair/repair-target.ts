@@ -1,14 +1,14 @@
 /**
- * What: the directory that a repair makes: it grows beside its place under a temp name, without a marker, and takes its
- * name when all of it is durable.
- * Owns: the temp directory; `abandon` removes it as far as that can be. Thread: main.
+ * What: what a repair writes into the directory that it makes (directory/new-directory.ts), which has no marker before
+ * its end.
+ * Owns: the numbers of its files. Thread: main.
  * Invariants: REP-6 the target appears whole or not at all, and nothing that exists is replaced.
  */
 import {
-  directoryError, drawLineage, errnoOf, invalidArgument, ioError, MiB, newFileHeader, runAsync, runSync,
-  SALVAGED_DIRECTORY, VarveError,
+  directoryError, drawLineage, errnoOf, ioError, MiB, newFileHeader, runAsync, runSync, VarveError,
 } from '../base/index.js'
-import type { FileHeader, FileMagic, FileNum, FileOrigin, Random } from '../base/index.js'
+import type { Clock, FileHeader, FileMagic, FileNum, FileOrigin, Random } from '../base/index.js'
+import { NewDirectory } from '../directory/index.js'
 import { UniqueNames } from '../engine/index.js'
 import type { Version } from '../manifest/index.js'
 import { writeManifest } from '../versions/index.js'
@@ -24,8 +24,8 @@ export interface TargetPlan {
   vfs: Vfs
   /** The real path of the source. */
   source: string
-  /** Where the target shall be. */
-  target: string
+  /** The target, of which nothing is there yet. */
+  made: NewDirectory
   databaseId: Uint8Array
   /** A number above that of every file of the source. */
   nextFileNum: FileNum
@@ -33,27 +33,19 @@ export interface TargetPlan {
   work: Work
 }
 
-/** Throws unless nothing stands at the path, and it is neither inside of the source nor around it. */
-export async function checkTarget(vfs: Vfs, source: string, target: string): Promise<void> {
+/**
+ * Finds the place of a target. Throws unless nothing stands at the path, also no empty directory, and it is neither
+ * inside of the source nor around it.
+ */
+export async function findTarget(vfs: Vfs, source: string, target: string, clock: Clock): Promise<NewDirectory> {
   try {
     if ((await vfs.stat(target)) !== null) {
       throw new VarveError('ALREADY_EXISTS', `${target} exists`, { hint: 'give a path at which there is nothing yet' })
     }
-    const parent = await realParent(vfs, target)
-    for (let at = parent; ; at = vfs.parent(at)) {
-      if (at === source) throw invalidArgument('the target must not lie inside of the source')
-      if (vfs.parent(at) === at) return
-    }
   } catch (error) {
-    if (VarveError.is(error)) throw error
-    throw directoryError(error, 'make', target)
+    throw errnoOf(error) === '' ? error : directoryError(error, 'look at', target)
   }
-}
-
-async function realParent(vfs: Vfs, target: string): Promise<string> {
-  const parent = vfs.parent(target)
-  if ((await vfs.stat(parent)) === null) throw new VarveError('NOT_FOUND', `${parent} does not exist`)
-  return vfs.realPath(parent)
+  return NewDirectory.find(vfs, target, source, new UniqueNames(clock).next())
 }
 
 export class RepairTarget implements FileOrigin {
@@ -64,26 +56,15 @@ export class RepairTarget implements FileOrigin {
   readonly random: Random
   nextFileNum: FileNum
   private readonly plan: TargetPlan
-  private isMade = false
 
   constructor(plan: TargetPlan) {
-    const { target, databaseId, nextFileNum, random, work } = plan
+    const { made, databaseId, nextFileNum, random } = plan
     this.plan = plan
-    this.dir = `${target}.tmp.${new UniqueNames(work.clock).next()}`
+    this.dir = made.dir
     this.databaseId = databaseId
     this.lineage = drawLineage(random)
     this.random = random
     this.nextFileNum = nextFileNum
-  }
-
-  async make(): Promise<void> {
-    const { vfs } = this.plan
-    try {
-      await vfs.mkdir(this.dir)
-      this.isMade = true
-    } catch (error) {
-      throw directoryError(error, 'make', this.dir)
-    }
   }
 
   allocate(): FileNum {
@@ -172,7 +153,7 @@ export class RepairTarget implements FileOrigin {
 
   /** Writes the manifest, moves the marker, and gives the directory its name. */
   async finish(version: Version): Promise<void> {
-    const { vfs, target } = this.plan
+    const { vfs, made } = this.plan
     const { dir, databaseId, random, generation } = this
     const manifestNum = version.nextFileNum - 1
     const manifest = await runAsync(writeManifest(
@@ -180,26 +161,10 @@ export class RepairTarget implements FileOrigin {
     await runAsync(manifest.closeClean())
     try {
       await vfs.syncDir(dir)
-      if ((await vfs.stat(target)) !== null) throw new VarveError('ALREADY_EXISTS', `${target} was made meanwhile`)
-      await vfs.rename(dir, target)
-      this.isMade = false
-      await vfs.syncDir(vfs.parent(target))
     } catch (error) {
-      throw directoryError(error, 'name', target)
+      throw directoryError(error, 'sync', dir)
     }
-  }
-
-  /** Removes what was made, unless it has its name. */
-  async abandon(): Promise<void> {
-    if (!this.isMade) return
-    const { vfs } = this.plan
-    const inside = vfs.join(this.dir, SALVAGED_DIRECTORY)
-    for (const dir of [inside, this.dir]) {
-      const names = await vfs.list(dir).catch(() => [])
-      for (const name of names) await vfs.unlink(vfs.join(dir, name)).catch(() => undefined)
-      await vfs.rmdir(dir).catch(() => undefined)
-    }
-    await vfs.syncDir(vfs.parent(this.dir)).catch(() => undefined)
+    await made.takeName()
   }
 }
 

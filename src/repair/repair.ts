@@ -6,11 +6,12 @@
  * when it is asked for.
  */
 import {
-  assert, drawHashSeed, handleFileNum, hashSeedBytes, OUTSIDE_FILE_NUM, readHashSeed, systemRandom,
+  assert, drawHashSeed, handleFileNum, hashSeedBytes, OUTSIDE_FILE_NUM, readHashSeed, systemClock, systemRandom,
   tableFileName, toHex, VarveError,
 } from '../base/index.js'
 import type { FileNum, HashSeed, Random, SeqNum } from '../base/index.js'
 import { checkNotForeign, findDirectory, namesIn } from '../directory/index.js'
+import type { NewDirectory } from '../directory/index.js'
 import { buildTable } from '../flush/index.js'
 import { allTables, applyEdits, emptyVersion, extentOf, highestFileNum, LEVELS_MIN } from '../manifest/index.js'
 import type { NewValueLog, Version } from '../manifest/index.js'
@@ -26,7 +27,7 @@ import type { FoundSource, UnlistedTable } from './found-source.js'
 import { mergeTables } from './merged-tables.js'
 import { RepairLedger } from './repair-ledger.js'
 import type { RepairReport } from './repair-ledger.js'
-import { checkTarget, RepairTarget } from './repair-target.js'
+import { findTarget, RepairTarget } from './repair-target.js'
 import { SalvagedFile } from './salvaged-file.js'
 import { EntrySieve, serveTable } from './served-tables.js'
 import type { ServedTable, ServePlace } from './served-tables.js'
@@ -56,9 +57,9 @@ export async function repairDirectory(plan: RepairPlan): Promise<RepairReport> {
   const source = await vfs.realPath(plan.source)
   const names = await namesIn(source, vfs)
   checkNotForeign(source, names)
-  await checkTarget(vfs, source, plan.target)
+  const made = await findTarget(vfs, source, plan.target, plan.clock ?? systemClock)
   await checkNotLocked(vfs, source)
-  return await new Repair(plan, source, names).run()
+  return await new Repair(plan, { source, names, made }).run()
 }
 
 /** Throws LOCKED while a live process holds the source. It takes no lock: that would be a write. */
@@ -80,6 +81,7 @@ class Repair {
   private readonly plan: RepairPlan
   private readonly source: string
   private readonly names: readonly string[]
+  private readonly made: NewDirectory
   private readonly work: Work
   private readonly random: Random
   private readonly ledger = new RepairLedger()
@@ -87,10 +89,13 @@ class Repair {
   private hashSeed: HashSeed | null = null
   private readonly note: (bytes: number) => void
 
-  constructor(plan: RepairPlan, source: string, names: readonly string[]) {
+  constructor(
+    plan: RepairPlan, { source, names, made }: { source: string; names: readonly string[]; made: NewDirectory },
+  ) {
     this.plan = plan
     this.source = source
     this.names = names
+    this.made = made
     this.work = new Work(plan)
     this.random = plan.random ?? systemRandom
     this.note = (bytes) => this.work.note(bytes)
@@ -104,7 +109,7 @@ class Repair {
     const place: ExaminePlace = { vfs, dir, ledger, damages, databaseId: found.databaseId, note }
     const values = new SourceValues(place)
     let logs: SourceLogs | null = null
-    let target: RepairTarget | null = null
+    let salvaged: SalvagedFile | null = null
     try {
       const { tables, seqNum: tablesSeqNum } = await work.run(this.examine(place, found))
       for (const listed of found.isManifestLost ? [] : found.version.valueLogs.values()) {
@@ -112,12 +117,13 @@ class Repair {
       }
       logs = await work.run(readSourceLogs({ vfs, dir, ledger, random: this.random, tablesSeqNum }, found))
       await work.run(this.examineValues(found, tables, logs.memtables, values))
-      target = await this.makeTarget(found)
+      await this.made.make()
+      const target = this.targetOf(found)
       const all = [...await work.run(this.writeLogs(place, target, logs.memtables)), ...tables]
       for (const table of all) await work.run(findLostValues({ ...place, dir: table.dir }, table, values))
-      const salvaged = new SalvagedFile(target, ledger)
+      salvaged = new SalvagedFile(target, ledger)
       const served = await this.serve(found, { target, values, tables: all, salvaged })
-      if (this.plan.logs === 'salvage') for (const entry of logs.later()) salvaged.add(entry)
+      if (this.plan.logs === 'salvage') await work.run(salvaged.addAll(logs.later()))
       const version = await this.keepFiles(found, { target, values, served, logs })
       const report = this.report(found, version, { startedMs, durationMs: work.clock.nowMs() - startMs, logs })
       await salvaged.end(report)
@@ -125,7 +131,8 @@ class Repair {
       work.meter.end()
       return report
     } catch (error) {
-      await target?.abandon()
+      await salvaged?.discard()
+      await this.made.abandon()
       throw error
     } finally {
       values.close()
@@ -159,12 +166,10 @@ class Repair {
     }
   }
 
-  private async makeTarget({ databaseId, version }: FoundSource): Promise<RepairTarget> {
-    const { plan: { vfs, target: path }, source, random, work } = this
+  private targetOf({ databaseId, version }: FoundSource): RepairTarget {
+    const { plan: { vfs }, source, made, random, work } = this
     const nextFileNum = Math.max(version.nextFileNum, highestFileNum(this.names) + 1)
-    const target = new RepairTarget({ vfs, source, target: path, databaseId, nextFileNum, random, work })
-    await target.make()
-    return target
+    return new RepairTarget({ vfs, source, made, databaseId, nextFileNum, random, work })
   }
 
   /** Writes a table for each log, newest first in what it gives. */

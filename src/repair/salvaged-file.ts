@@ -31,6 +31,14 @@ export class SalvagedFile {
     this.ledger.salvagedEntries++
   }
 
+  /** Adds entries that are searched for; null where only time has passed. */
+  *addAll(entries: Generator<SalvagedEntry | null>): Generator<undefined, void, unknown> {
+    for (const entry of entries) {
+      if (entry !== null) this.add(entry)
+      yield
+    }
+  }
+
   private begin(): ExportWriter {
     const { target } = this
     if (this.writer !== null) return this.writer
@@ -50,6 +58,11 @@ export class SalvagedFile {
       (_, value: unknown) => (value instanceof Uint8Array ? hexOf(value) : value), 2)}\n`))
     await json.end()
     await target.syncDirectory(SALVAGED_DIRECTORY)
+  }
+
+  /** Lets the file go, if it was not ended. */
+  async discard(): Promise<void> {
+    await this.file?.discard()
   }
 }
 

@@ -161,10 +161,8 @@ export function* serveTable(
     const made = yield* outputs.finish()
     place.ledger.rewrittenTables++
     return made.map((one) => ({ level, facts: one, isKept: false }))
-  } catch (error) {
-    outputs?.discard()
-    throw error
   } finally {
+    outputs?.discard()
     cursor.close()
   }
 }

@@ -21,6 +21,9 @@ import { newestLogs, prefixOf } from './log-prefix.js'
 import type { LogPrefix } from './log-prefix.js'
 import type { SalvagedEntry } from './repair-ledger.js'
 
+/** Damaged bytes that are searched without a pause. */
+const SEARCHED_BYTES = 4096
+
 export interface SourceLogs {
   /** What the logs hold, oldest first. */
   readonly memtables: readonly Memtable[]
@@ -29,8 +32,8 @@ export interface SourceLogs {
   /** No number up to this one is given out again. */
   readonly seenSeqNum: SeqNum
   readonly position: Uint8Array | null
-  /** Entries that stand behind the first damage. */
-  later(): Generator<SalvagedEntry>
+  /** Entries that stand behind the first damage; null now and then, where the search finds nothing for long. */
+  later(): Generator<SalvagedEntry | null>
   release(): void
 }
 
@@ -191,7 +194,7 @@ function tellEnd({ ledger }: LogPlace, error: VarveError, { end }: LogPrefix): v
 /** Finds the frames that are good behind the damage, wherever they stand. */
 function* laterEntries(
   scanned: readonly ScannedLog[], taken: readonly ScannedLog[], end: LogPrefix['end'],
-): Generator<SalvagedEntry> {
+): Generator<SalvagedEntry | null> {
   if (end === null) return
   for (const log of scanned) {
     if (log.fileNum < end.log.fileNum || log.header === null) continue
@@ -201,7 +204,7 @@ function* laterEntries(
   }
 }
 
-function* framesFrom(log: ScannedLog, start: number): Generator<SalvagedEntry> {
+function* framesFrom(log: ScannedLog, start: number): Generator<SalvagedEntry | null> {
   const { bytes, fileBytes, header, fileNum } = log
   const seed = fileSeed(header!)
   const frame = emptyFrameHeader()
@@ -210,6 +213,7 @@ function* framesFrom(log: ScannedLog, start: number): Generator<SalvagedEntry> {
       frameProblem(bytes, at, frame, logFileName(fileNum)) === null
     if (!isGood) {
       at += 8
+      if (at % SEARCHED_BYTES === 0) yield null
       continue
     }
     if (frame.type === FrameType.batch) {

@@ -72,6 +72,7 @@ export class TableOutputs {
     this.current?.syncSome()
   }
 
+  /** Lets a file go that was not finished; a job that is ended in the middle calls it too. */
   discard(): void {
     this.current?.discard()
     this.current = null

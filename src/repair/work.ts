@@ -66,7 +66,7 @@ export class Work {
     this.abort?.check()
     const { bytes } = this
     this.bytes = 0
-    if (bytes > 0) await this.pace.take(bytes)
+    if (bytes > 0) await this.pace.take(bytes, () => this.abort?.check())
     if (this.turns.isOverNow()) await this.turns.next()
     this.abort?.check()
   }

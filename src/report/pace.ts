@@ -6,6 +6,8 @@ import type { Clock } from '../base/index.js'
 
 /** After a pause, the most time that may be caught up with. */
 const BURST_MS = 100
+/** In a long rest the caller is asked so often whether it must end. */
+const LOOK_MS = 100
 
 export class Pace {
   private readonly clock: Clock
@@ -31,9 +33,15 @@ export class Pace {
     return Math.max(0, this.nextMs - nowMs)
   }
 
-  /** Counts bytes, and resolves when the work may go on. */
-  async take(bytes: number): Promise<void> {
-    const restMs = this.restMs(bytes)
-    if (restMs > 0) await new Promise<void>((resolve) => this.clock.after(restMs, resolve))
+  /**
+   * Counts bytes, and resolves when the work may go on. Rejects with what `check` throws, which is asked during the
+   * rest: at a low pace that may be long.
+   */
+  async take(bytes: number, check: () => void): Promise<void> {
+    for (let restMs = this.restMs(bytes); restMs > 0; restMs -= LOOK_MS) {
+      const part = Math.min(restMs, LOOK_MS)
+      await new Promise<void>((resolve) => this.clock.after(part, resolve))
+      check()
+    }
   }
 }

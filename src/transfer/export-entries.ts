@@ -73,10 +73,6 @@ class Export {
   private readonly pace: Pace
   /** What the writer has given and the sink has not. */
   private chunks: Uint8Array[] = []
-  /** Rejects when the export must end: what waits for the sink does not wait longer. */
-  private readonly ending: Promise<never>
-  private end!: (reason: unknown) => void
-  private reason: { value: unknown } | null = null
 
   constructor(view: ReadView, place: ExportPlace, call: ExportCall, operation: Operation) {
     this.view = view
@@ -84,19 +80,12 @@ class Export {
     this.call = call
     this.operation = operation
     this.pace = new Pace(view.clock, call.bytesPerSecond)
-    this.ending = new Promise((_, reject) => {
-      this.end = (value) => {
-        this.reason ??= { value }
-        reject(this.reason.value)
-      }
-    })
-    this.ending.catch(() => undefined)
   }
 
   async run(): Promise<ExportTotals> {
     const { call, operation, view: { clock } } = this
-    operation.tell(this.end)
-    const timer = call.maxAgeMs === Infinity ? null : clock.after(call.maxAgeMs, () => this.end(tooOld(call.maxAgeMs)))
+    const timer = call.maxAgeMs === Infinity
+      ? null : clock.after(call.maxAgeMs, () => operation.end(tooOld(call.maxAgeMs)))
     let sink: ByteSink | null = typeof call.sink === 'string' ? null : call.sink
     try {
       sink ??= await this.fileOf(call.sink as string)
@@ -144,7 +133,7 @@ class Export {
         else count--
         count++
         if (turns.isOver()) await turns.next()
-        if (this.reason !== null) throw this.reason.value
+        this.operation.check()
         if (this.chunks.length > 0) {
           await this.drain(sink, count)
           count = 0
@@ -153,7 +142,7 @@ class Export {
       if (cursor.wasCut) throw new VarveError('CLOSED', 'the database was closed before the export was done')
       const totals = writer.end()
       await this.drain(sink, count)
-      await Promise.race([sink.end(), this.ending])
+      await this.operation.orEnd(sink.end())
       this.operation.progress.end()
       return totals
     } finally {
@@ -164,12 +153,12 @@ class Export {
 
   /** Gives to the sink what was written. */
   private async drain(sink: ByteSink, count: number): Promise<void> {
-    const { chunks, ending, operation, pace } = this
+    const { chunks, operation, pace } = this
     this.chunks = []
     let bytes = 0
     for (const chunk of chunks) {
-      await Promise.race([sink.write(chunk), ending])
-      await Promise.race([pace.take(chunk.length), ending])
+      await operation.orEnd(sink.write(chunk))
+      await pace.take(chunk.length, () => operation.check())
       bytes += chunk.length
     }
     operation.progress.add(bytes, count)

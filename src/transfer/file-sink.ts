@@ -17,6 +17,8 @@ export class FileSink implements ByteSink {
   /** Device and inode: nothing that somebody else has made under the temporary name is renamed or removed. */
   private readonly identity: string
   private position = 0
+  /** True once the file has its name, although that may not be durable. */
+  private isNamed = false
   /** The write under way: the next bytes are made meanwhile. */
   private writing: Promise<void> = Promise.resolve()
 
@@ -71,6 +73,7 @@ export class FileSink implements ByteSink {
       if ((await vfs.stat(path + PART_SUFFIX))?.identity !== this.identity) throw this.takenError(PART_SUFFIX)
       if ((await vfs.stat(path)) !== null) throw this.takenError('')
       await vfs.rename(path + PART_SUFFIX, path)
+      this.isNamed = true
       await vfs.syncDir(vfs.parent(path))
     } catch (error) {
       throw ioError(error, 'finish', path)
@@ -86,7 +89,8 @@ export class FileSink implements ByteSink {
     try {
       await this.writing.catch(() => undefined)
       await file.close().catch(() => undefined)
-      if ((await vfs.stat(path + PART_SUFFIX))?.identity === this.identity) await vfs.unlink(path + PART_SUFFIX)
+      const made = this.isNamed ? path : path + PART_SUFFIX
+      if ((await vfs.stat(made))?.identity === this.identity) await vfs.unlink(made)
     } catch {
       // The caller hears of what was wrong before.
     }

@@ -4,16 +4,17 @@
  * Invariants: EXP-5 a target that was empty stays so until all is in it; one that has a database gets all at once.
  */
 import { invalidArgument, toHex, VarveError } from '../base/index.js'
+import { checkApart, placeOf } from '../directory/index.js'
 import type { Engine } from '../engine/index.js'
 import { loadEntries } from '../ingest/index.js'
 import type { LoadResult, LoadSource } from '../ingest/index.js'
 import { openEngine } from '../open/index.js'
 import { ProgressMeter } from '../report/index.js'
-import { FreshTarget } from './fresh-target.js'
 import type { ImportCall, ImportFormat, ImportReport } from './import-call.js'
 import { ImportSieve, streamEntries } from './import-entries.js'
 import { inputOf, knowInput, openInputFile } from './import-source.js'
 import type { KnownInput } from './import-source.js'
+import { findImportTarget } from './import-target.js'
 import { levelEntries } from './level-source.js'
 
 /** What is read: a stream, or the directory of another database. */
@@ -49,7 +50,7 @@ async function originOf({ source, plan, vfs }: ImportCall, target: string): Prom
       if (plan.format !== 'leveldb' && plan.format !== 'auto') {
         throw invalidArgument(`${source} is a directory, and no file of the format '${plan.format}'`)
       }
-      await checkApart(source, target, vfs)
+      checkApart(vfs, (await placeOf(vfs, target)).location, await vfs.realPath(source))
       return { dir: source }
     }
     if (plan.format === 'leveldb' && info !== null) throw invalidArgument(`${source} is no LevelDB directory`)
@@ -65,18 +66,6 @@ async function originOf({ source, plan, vfs }: ImportCall, target: string): Prom
   }
 }
 
-/** Throws INVALID_ARGUMENT when one of two directories is in the other, or is the other. */
-async function checkApart(source: string, target: string, vfs: ImportCall['vfs']): Promise<void> {
-  const from = await vfs.realPath(source)
-  const to = await vfs.realPath(target).catch(async () => vfs.join(await vfs.realPath(vfs.parent(target)), 'target'))
-  for (const [inner, outer] of [[from, to], [to, from]] as const) {
-    for (let at = inner; ; at = vfs.parent(at)) {
-      if (at === outer) throw invalidArgument('source and target of an import lie in each other')
-      if (vfs.parent(at) === at) break
-    }
-  }
-}
-
 type Done = Omit<ImportReport, 'startedMs' | 'durationMs'>
 
 async function importFrom(origin: Origin, target: string, call: ImportCall): Promise<Done> {
@@ -85,12 +74,13 @@ async function importFrom(origin: Origin, target: string, call: ImportCall): Pro
     const engine = await openEngine(target, vfs, { ...options, createIfMissing: false, errorIfExists: false })
     return closing(engine, () => load(engine, origin, call))
   }
-  const fresh = await FreshTarget.find(vfs, target, options)
+  const fresh = await findImportTarget(vfs, target, options)
   try {
-    const engine = await openEngine(fresh.place, vfs, { ...options, createIfMissing: true, errorIfExists: true })
+    await fresh.make()
+    const engine = await openEngine(fresh.dir, vfs, { ...options, createIfMissing: true, errorIfExists: true })
     const done = await closing(engine, () => load(engine, origin, call))
     call.abort?.check()
-    await fresh.finish()
+    await fresh.takeName()
     return done
   } catch (error) {
     await fresh.abandon()

@@ -75,6 +75,8 @@ class FileInput implements ByteInput {
   }
 
   async end(): Promise<void> {
+    // A file that is closed under a read may be another one when the read comes to it.
+    await this.reading?.catch(() => undefined)
     await this.file.close().catch(() => undefined)
   }
 }

@@ -150,7 +150,7 @@ export class CheckRunner {
         const turn = running.next()
         if (unpaced > 0) {
           progress.add(unpaced)
-          const rest = this.pace.take(unpaced)
+          const rest = this.pace.take(unpaced, check)
           unpaced = 0
           await rest
         }

@@ -9,15 +9,15 @@
  * full. HEAL-2 what a heal leaves is the damaged file or the whole one, never a part.
  */
 import {
-  compareBytes, decodeFileHeader, errnoOf, FILE_HEADER_BYTES, ioError, KiB, runAsync, sameFile, tempFileName,
-  VarveError,
+  checkFileIdentity, compareBytes, decodeFileHeader, directoryError, errnoOf, FILE_HEADER_BYTES, ioError, KiB, runAsync,
+  tempFileName, VarveError,
 } from '../base/index.js'
-import type { Clock } from '../base/index.js'
+import type { Clock, FileHeader } from '../base/index.js'
 import { backupNames, checkNotForeign, findDirectory, holdsFiles, lockFor, namesIn } from '../directory/index.js'
 import { UniqueNames } from '../engine/index.js'
 import { isOk, Pace } from '../report/index.js'
 import type { Problem, ToolReport } from '../report/index.js'
-import { identityOf, nameOfListed } from '../tables/index.js'
+import { nameOfListed } from '../tables/index.js'
 import type { ListedFile } from '../tables/index.js'
 import { closeQuietly, HeldVfs, openFile, readFully, syncDirectory, syncFile, writeFully } from '../vfs/index.js'
 import type { Vfs, VfsFile } from '../vfs/index.js'
@@ -52,6 +52,18 @@ export interface HealPlace {
   /** The file system that the backups are on. */
   backups: Vfs
   clock: Clock
+  /** What an open database does about its files; null when nobody has it open. */
+  owner: FileOwner | null
+}
+
+/** The open database whose files are healed. */
+export interface FileOwner {
+  /** Keeps a file until that is released. Null: it is needed no longer. */
+  hold(file: ListedFile): { release(): void } | null
+  /** Hears of a file that has its new bytes. */
+  onHealed(file: ListedFile): void
+  /** Makes the names in the directory durable. */
+  syncNames(): Promise<void>
 }
 
 const PIECE_BYTES = 256 * KiB
@@ -66,7 +78,8 @@ export async function healDirectory(
   const from = await findBackups(call.from, dir, vfs)
   const lock = await lockFor(dir, vfs)
   try {
-    return await healFiles(dir, { vfs: new HeldVfs(vfs, dir, lock), backups: vfs, clock }, { ...call, from })
+    const held = { vfs: new HeldVfs(vfs, dir, lock), backups: vfs, clock, owner: null }
+    return await healFiles(dir, held, { ...call, from })
   } finally {
     await lock.release()
   }
@@ -91,19 +104,16 @@ export async function findBackups(from: readonly string[], dir: string, vfs: Vfs
 }
 
 /**
- * Heals the files of a directory that nobody else writes to. `onHealed` hears of each file that has its new bytes. The
- * report is what a second verification found.
+ * Heals the files of a directory that nobody but its owner writes to. The report is what a second verification found.
  */
-export async function healFiles(
-  dir: string, place: HealPlace, call: HealCall, onHealed: (file: ListedFile) => void = () => undefined,
-): Promise<HealReport> {
+export async function healFiles(dir: string, place: HealPlace, call: HealCall): Promise<HealReport> {
   const { clock } = place
   const startMs = clock.nowMs()
   const first = await verify(dir, place, call)
   const healing = new Healing(dir, place, call, first.databaseId)
   for (const file of first.files) {
     call.check()
-    if (await healing.heal(file)) onHealed(file)
+    await healing.heal(file)
   }
   const last = healing.healed.length === 0 ? first : await verify(dir, place, call)
   const problems = [...last.report.problems, ...healing.refused]
@@ -136,31 +146,39 @@ class Healing {
   private readonly vfs: Vfs
   private readonly backups: Vfs
   private readonly clock: Clock
+  private readonly owner: FileOwner | null
   private readonly call: HealCall
   private readonly databaseId: Uint8Array | null
   private readonly pace: Pace
   private readonly names: UniqueNames
 
-  constructor(dir: string, { vfs, backups, clock }: HealPlace, call: HealCall, databaseId: Uint8Array | null) {
+  constructor(dir: string, { vfs, backups, clock, owner }: HealPlace, call: HealCall, databaseId: Uint8Array | null) {
     this.dir = dir
     this.vfs = vfs
     this.backups = backups
     this.clock = clock
+    this.owner = owner
     this.call = call
     this.databaseId = databaseId
     this.pace = new Pace(clock, call.bytesPerSecond)
     this.names = new UniqueNames(clock)
   }
 
-  /** Replaces a file from the first backup that has it; false when none does. */
-  async heal(file: ListedFile): Promise<boolean> {
-    for (const from of this.call.from) {
-      if (!(await this.isGood(file, from))) continue
-      await this.replace(file, from)
-      this.healed.push({ file: nameOfListed(file), from, bytes: file.facts.bytes })
-      return true
+  /** Replaces a file from the first backup that has it, if one does. */
+  async heal(file: ListedFile): Promise<void> {
+    const hold = this.owner?.hold(file)
+    if (hold === null) return
+    try {
+      for (const from of this.call.from) {
+        if (!(await this.isGood(file, from))) continue
+        await this.replace(file, from)
+        this.healed.push({ file: nameOfListed(file), from, bytes: file.facts.bytes })
+        this.owner?.onHealed(file)
+        return
+      }
+    } finally {
+      hold?.release()
     }
-    return false
   }
 
   /** True when the backup has the file, and it is whole; another file of its number is told. */
@@ -178,7 +196,7 @@ class Healing {
   private step(bytes: number): Promise<void> {
     this.call.check()
     this.call.progress.add(bytes)
-    return this.pace.take(bytes)
+    return this.pace.take(bytes, () => this.call.check())
   }
 
   /** Tells why the backup's file of this name is another one; null when it is not, or cannot be told. */
@@ -194,14 +212,16 @@ class Healing {
         await runAsync(closeQuietly(source))
       }
       const header = decodeFileHeader(bytes, magic, name)
-      const wanted = identityOf(this.databaseId!, file)
-      if (sameFile(wanted, { ...header, bytes: wanted.bytes })) return null
-      const isOurs = compareBytes(header.databaseId, wanted.databaseId) === 0
-      return isOurs ? 'another history of this database made it' : 'it belongs to another database'
+      return isMeant(name, header, file, this.databaseId!) ? null : this.otherOwner(header)
     } catch (error) {
       if (VarveError.is(error) || errnoOf(error) === 'ENOENT') return null
       throw ioError(error, 'read', name, this.vfs.join(from, name))
     }
+  }
+
+  private otherOwner({ databaseId }: FileHeader): string {
+    const isOurs = compareBytes(databaseId, this.databaseId!) === 0
+    return isOurs ? 'another history of this database made it' : 'it belongs to another database'
   }
 
   private refusal(file: ListedFile, from: string, why: string): Problem {
@@ -236,7 +256,16 @@ class Healing {
       await vfs.unlink(temp).catch(() => undefined)
       throw error instanceof Error && errnoOf(error) !== '' ? ioError(error, 'heal', name) : error
     }
-    await runAsync(syncDirectory(vfs, dir))
+    await this.syncNames()
+  }
+
+  private async syncNames(): Promise<void> {
+    if (this.owner !== null) return this.owner.syncNames()
+    try {
+      await runAsync(syncDirectory(this.vfs, this.dir))
+    } catch (error) {
+      throw directoryError(error, 'sync', this.dir)
+    }
   }
 
   private async copy(source: VfsFile, target: VfsFile, bytes: number, name: string): Promise<void> {
@@ -248,5 +277,16 @@ class Healing {
       at += count
       await this.step(count)
     }
+  }
+}
+
+/** True when the header is that of the file: also of one that was ingested, whose header no database wrote. */
+function isMeant(name: string, header: FileHeader, { facts }: ListedFile, databaseId: Uint8Array): boolean {
+  try {
+    checkFileIdentity(name, header, facts, databaseId)
+    return true
+  } catch (error) {
+    if (!VarveError.is(error)) throw error
+    return false
   }
 }

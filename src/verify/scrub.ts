@@ -15,6 +15,7 @@ import { isOk, Pace } from '../report/index.js'
 import type { Problem, Progress } from '../report/index.js'
 import { nameOfListed } from '../tables/index.js'
 import type { CheckFileInput, FileCheckResult, FileProblem, ListedFile } from '../tables/index.js'
+import { isListed } from './listed-files.js'
 import type { VerifyReport } from './verify-report.js'
 
 /** Below that of all other jobs. */
@@ -109,6 +110,7 @@ class Scrub {
   private async rest(bytes: number): Promise<void> {
     const restMs = this.pace.restMs(bytes)
     if (restMs <= 0) return
+    this.operation.check() // while a part was read, nobody rested who could be woken
     await new Promise<void>((resolve) => {
       const timer = this.engine.clock.after(restMs, resolve)
       this.wake = () => {
@@ -147,10 +149,3 @@ function filesOf(version: Version, { tables, after = 0 }: ScrubCall): ListedFile
     .map((facts): ListedFile => ({ kind: 'log', facts }))
   return [...wanted, ...valueLogs, ...sealed]
 }
-
-function isListed(version: Version, { kind, facts: { fileNum } }: ListedFile): boolean {
-  if (kind === 'vlog') return version.valueLogs.has(fileNum)
-  if (kind === 'log') return version.logs.has(fileNum)
-  return version.levels.some(({ tables }) => tables.some((table) => table.fileNum === fileNum))
-}
-

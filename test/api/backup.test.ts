@@ -189,6 +189,20 @@ test('C12: a restore checks every byte before anything is written, and begins a 
   await db.close()
 })
 
+test('a restore keeps its pace while it checks the backup, too, and ends in the middle of a rest', async () => {
+  const { vfs, db } = await newScene()
+  const { location } = await Varve.backup(db, '/set', { logs: 'flush' })
+  const abort = new AbortController()
+  const slow = Varve.restore(location, '/slow', { vfs, bytesPerSecond: 1, signal: abort.signal })
+  const ended = assert.rejects(slow, /enough/)
+  for (let turn = 0; turn < 2000; turn++) await new Promise((resolve) => setImmediate(resolve))
+  const isMade = vfs.listSync('/').some((name) => name.startsWith('slow'))
+  assert.ok(!isMade, 'nothing is written while it reads the first file')
+  abort.abort(new Error('enough'))
+  await ended
+  await db.close()
+})
+
 test('CP-9: a read-only view makes checkpoints and backups, without its writer', async () => {
   const { vfs, options, db } = await newScene()
   const view = await Varve.open('/db', { ...options, readOnly: true })

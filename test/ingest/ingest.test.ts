@@ -49,6 +49,25 @@ describe('an ingest', () => {
     await again.close()
   })
 
+  it('ING-3: of several that wait for a barrier one raises the next, and writes see each as a whole', async () => {
+    const vfs = new SimVfs()
+    const files: string[] = []
+    for (const key of 'abcdef') files.push(await makeFile(vfs, key, { entries: entriesOf(key) }))
+    const db = await openSim(vfs)
+    const puts: Promise<void>[] = []
+    for (let round = 0; round < 5; round++) {
+      puts.push(db.put('x', `${round}`))
+      const results = await Promise.all(files.map((file) => db.ingest([file])))
+      assert.equal(new Set(results.map(({ seqNum }) => seqNum)).size, files.length, 'each has a number of its own')
+    }
+    await Promise.all(puts)
+    assert.deepEqual([...readAllText(db).keys()].join(''), 'abcdefx')
+    await db.close()
+    const again = await openSim(vfs)
+    assert.deepEqual([...readAllText(again).keys()].join(''), 'abcdefx')
+    await again.close()
+  })
+
   for (const style of STYLES) {
     it(`ING-4: style ${style}: as deep as nothing is in the way; the same file comes twice`, async () => {
       const vfs = new SimVfs()

@@ -114,6 +114,25 @@ describe('a load', () => {
     await again.close()
   })
 
+  it('ends with its signal, or a close, also while its source gives nothing', async () => {
+    const vfs = new SimVfs()
+    const db = await openSmall(vfs)
+    async function* silent(): AsyncGenerator<LoadEntry> {
+      yield ['a', 'b']
+      await new Promise(() => undefined)
+    }
+    const abort = new AbortController()
+    const aborted = assert.rejects(db.load(silent(), { signal: abort.signal }), /enough/)
+    await new Promise((resolve) => setImmediate(resolve))
+    abort.abort(new Error('enough'))
+    await aborted
+    const closed = rejects(db.load(silent()), 'CLOSED')
+    await new Promise((resolve) => setImmediate(resolve))
+    await db.close()
+    await closed
+    assert.equal(tablesIn(vfs).length, 0)
+  })
+
   it('ING-1: crashed after every change leaves all or nothing', async () => {
     const vfs = new SimVfs({ seed: 4 })
     let isLoaded = false

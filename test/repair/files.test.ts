@@ -14,6 +14,7 @@ import { newDirectory } from '../support/databases/databases.js'
 import { directoryState } from '../support/databases/directory-state.js'
 import { takeImage, vfsOf } from '../support/databases/vfs-image.js'
 import type { Image } from '../support/databases/vfs-image.js'
+import { eio, watchedVfs } from '../support/fakes/watched-vfs.js'
 import { drawnNumbers } from '../support/harness/share.js'
 import { flipped, namesOf, repairAndCheck, SOURCE, TARGET, without } from '../support/model/repair-law.js'
 import type { States } from '../support/model/repair-law.js'
@@ -292,4 +293,106 @@ test('a signal, or a full disk, leaves nothing half made', async () => {
       assert.deepEqual(vfs.listSync('/'), ['source'], 'nothing is left')
     })
   }
+})
+
+/** Counts the files of a disk that are open, and calls back before each call. */
+function counted(vfs: MemoryVfs, onCall: () => void): { disk: MemoryVfs; openCount(): number } {
+  let openCount = 0
+  const counting = (file: object): object => {
+    openCount++
+    return new Proxy(file, {
+      get(target, name) {
+        const call = Reflect.get(target, name) as unknown
+        if (typeof call !== 'function') return call
+        return (...args: unknown[]) => {
+          if (name === 'close' || name === 'closeSync') openCount--
+          return Reflect.apply(call, target, args) as unknown
+        }
+      },
+    })
+  }
+  const disk = new Proxy(vfs, {
+    get(target, name) {
+      const call = Reflect.get(target, name) as unknown
+      if (typeof call !== 'function') return call
+      return (...args: unknown[]) => {
+        onCall()
+        const result = Reflect.apply(call, target, args) as unknown
+        if (name === 'openSync') return counting(result as object)
+        return name === 'open' ? (result as Promise<object>).then(counting) : result
+      }
+    },
+  })
+  return { disk, openCount: () => openCount }
+}
+
+test('a repair that ends anywhere has no file open, whether it rewrites tables or merges them', async () => {
+  const made = await make({}, async (db, put) => {
+    for (let i = 0; i < 300; i++) await put(`key ${i}`, `${i} ${'x'.repeat(50)}`)
+    await db.flush()
+    for (let i = 0; i < 300; i++) await put(`key ${i}`, `${i} ${'y'.repeat(50)}`)
+    await db.flush()
+  })
+  const [table] = namesOf(made.image, '.table')
+  const damaged = flipped(made.image, table!, 3000)
+  const [manifest] = namesOf(damaged, '.manifest')
+  for (const image of [damaged, without(damaged, manifest!)]) {
+    let calls = 0
+    const whole = counted(vfsOf(image, SOURCE), () => calls++)
+    await Varve.repair(SOURCE, TARGET, { vfs: whole.disk })
+    assert.equal(whole.openCount(), 0)
+    for (const at of drawnNumbers('ends of a repair', calls)) {
+      const abort = new AbortController()
+      let left = at
+      const vfs = vfsOf(image, SOURCE)
+      const { disk, openCount } = counted(vfs, () => {
+        if (left-- === 0) abort.abort(new Error('enough'))
+      })
+      await Varve.repair(SOURCE, TARGET, { vfs: disk, signal: abort.signal }).catch((error: unknown) => {
+        assert.equal((error as Error).message, 'enough')
+        assert.deepEqual(vfs.listSync('/'), ['source'])
+      })
+      assert.equal(openCount(), 0, `ended at call ${at} of ${calls}`)
+    }
+  }
+})
+
+test('REP-6: a name that cannot be made durable is taken back; a target may end with a slash', async () => {
+  const made = await make({}, async (_, put) => put('a', '1'))
+  const inner = vfsOf(made.image, SOURCE)
+  let isFailing = false
+  const vfs = watchedVfs(inner, {
+    before(call) {
+      if (isFailing && call.name === 'syncDir') throw eio(call)
+    },
+    after(call) {
+      if (call.name === 'rename') isFailing = true
+    },
+  })
+  await assert.rejects(Varve.repair(SOURCE, TARGET, { vfs }), { code: 'IO_ERROR' })
+  assert.deepEqual(inner.listSync('/'), ['source'])
+  await Varve.repair(SOURCE, `${TARGET}/`, { vfs: inner })
+  assert.deepEqual(inner.listSync('/').length, 2)
+})
+
+test('a file of another database is told of once, also where the manifest turns out to be of before', async () => {
+  const other = await make({}, async (db, put) => {
+    await put('b', '2')
+    await db.flush()
+  })
+  const vfs = new MemoryVfs()
+  const db = await Varve.open(SOURCE, { workers: 0, compaction: { style: 'none' }, components: { vfs } })
+  await db.put('a', '1')
+  const before = takeImage(vfs, SOURCE)
+  await db.flush()
+  await db.put('b', '1')
+  await db.sync()
+  const image = new Map(takeImage(vfs, SOURCE))
+  await db.close()
+  const [manifest] = namesOf(image, '.manifest')
+  image.set(manifest!, before.get(manifest!)!)
+  image.set('000900.table', other.image.get(namesOf(other.image, '.table')[0]!)!)
+  const report = await Varve.repair(SOURCE, TARGET, { vfs: vfsOf(image, SOURCE) })
+  assert.equal(report.isManifestLost, true, JSON.stringify(report.problems))
+  assert.equal(report.problems.filter(({ file }) => file === '000900.table').length, 1)
 })

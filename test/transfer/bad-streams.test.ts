@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { MiB, SeededRandom } from '../../src/base/index.js'
 import type { ExportFormat, ExportOptions, ImportOptions, Varve } from '../../src/index.js'
 import { exported, Home, pieces, putAll } from '../support/databases/transfers.js'
+import { eio, watchedVfs } from '../support/fakes/watched-vfs.js'
 import { drawn } from '../support/harness/share.js'
 
 const FEW = ['a', 'b\n"', 'c\u2028é', 'd\0'].map((text, i) => ({
@@ -279,6 +280,37 @@ test('a file has its name when it is whole; what is there is not replaced; what 
     await home.import(`/from${file.slice(1)}`, file)
     assert.equal((await home.held(`/from${file.slice(1)}`)).length, FEW.length)
   }
+})
+
+test('EXP-3, EXP-5: a name that cannot be made durable is taken back, and what is told of is not there', async () => {
+  const home = new Home()
+  const db = await few(home)
+  const bytes = await exported(db, { format: 'varve' })
+  await db.close()
+  home.vfs.mkdirSync('/empty')
+  const before = home.names()
+  let isFailing = false
+  const vfs = watchedVfs(home.vfs, {
+    before(call) {
+      if (isFailing && call.name === 'syncDir') throw eio(call)
+    },
+    after(call) {
+      if (call.name === 'rename') isFailing = true
+    },
+  })
+  const failing = async (call: Promise<unknown>): Promise<void> => {
+    await assert.rejects(call, { code: 'IO_ERROR' })
+    assert.ok(isFailing)
+    isFailing = false
+    assert.deepEqual(home.names(), before)
+  }
+  for (const target of ['/copy', '/empty', '/copy/']) {
+    await failing(home.import(target, [bytes], { open: { components: { vfs } } }))
+  }
+  assert.deepEqual(home.names('/empty'), [])
+  const reader = await home.open('/db', { readOnly: true, components: { vfs } })
+  await failing(reader.export('/out', { format: 'varve' }))
+  await reader.close()
 })
 
 test('options of an export that make no sense are refused before the sink is touched', async () => {

@@ -1,6 +1,6 @@
 /** A LevelDB directory as the source of an import: all that its reader gives is in the database. */
 import assert from 'node:assert/strict'
-import { readdirSync } from 'node:fs'
+import { cpSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import { systemClock } from '../../src/base/index.js'
@@ -33,6 +33,14 @@ test('LevelDB directories become databases, and nothing of them changes', async 
     await db.close()
     assert.deepEqual(directoryState(dir), before, name)
   }
+})
+
+test('whatever the source is called, it may stand beside the target', async () => {
+  const target = newDirectory()
+  const source = path.join(path.dirname(target), 'target')
+  const { name } = readdirSync(fixtures, { withFileTypes: true }).find((entry) => entry.isDirectory())!
+  cpSync(path.join(fixtures, name), source, { recursive: true })
+  assert.equal((await Varve.import(target, source)).ok, true)
 })
 
 test('what is no LevelDB directory, or lies in the target, is refused, and nothing is left', async () => {

@@ -3,11 +3,12 @@ import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 import { parseFileName, SeededRandom } from '../../src/base/index.js'
 import { Varve } from '../../src/index.js'
-import type { EngineEvent, HealReport } from '../../src/index.js'
+import type { EngineEvent, HealReport, Vfs } from '../../src/index.js'
 import { MemoryVfs, SimVfs, survivalPolicies } from '../../src/testing.js'
 import { FULL_DIR, makeFullDatabase } from '../support/databases/full-database.js'
 import { takeImage, withFile } from '../support/databases/vfs-image.js'
 import type { Image } from '../support/databases/vfs-image.js'
+import { eio, watchedVfs } from '../support/fakes/watched-vfs.js'
 import { drawn, drawnNumbers } from '../support/harness/share.js'
 
 const BACKUP = '/backup'
@@ -177,5 +178,93 @@ test('an open database is healed under its readers, and its table is no longer b
   assert.equal(db.stats().database.state, 'OPEN')
   assert.deepEqual(db.stats().operations, [])
   await assert.rejects(Varve.heal(FULL_DIR, { from: [BACKUP], vfs }), { code: 'LOCKED' })
+  await db.close()
+})
+
+/** Makes the backup equal to the database, and damages the middle of a file of the database. */
+function backUpAndDamage(vfs: MemoryVfs, name: string, at = 200): Uint8Array {
+  const good = takeImage(vfs, FULL_DIR).get(name)!
+  const file = vfs.openSync(`${BACKUP}/${name}`, vfs.statSync(`${BACKUP}/${name}`) === null ? 'create' : 'write')
+  file.writeSync(good, 0, good.length, 0)
+  file.closeSync()
+  const damaged = vfs.openSync(`${FULL_DIR}/${name}`, 'write')
+  damaged.writeSync(Uint8Array.of(good[at]! ^ 1), 0, 1, at)
+  damaged.closeSync()
+  return good
+}
+
+const openFull = (vfs: Vfs): Promise<Varve> => Varve.open(FULL_DIR, {
+  workers: 0, compaction: { style: 'none' }, blockCacheSize: 0, components: { vfs, random: new SeededRandom(1) },
+})
+
+test('a table that was ingested is healed too: its header is no database\'s (HEAL-1)', async () => {
+  const vfs = disk(image, image)
+  const writer = await Varve.tableWriter('/outside', { vfs })
+  for (let i = 0; i < 100; i++) writer.add(`z${String(i).padStart(3, '0')}`, 'from outside')
+  await writer.finish()
+  const db = await openFull(vfs)
+  const before = new Set(vfs.listSync(FULL_DIR))
+  await db.ingest(['/outside'], { mode: 'copy' })
+  const name = vfs.listSync(FULL_DIR).find((each) => each.endsWith('.table') && !before.has(each))!
+  await db.close()
+  const good = backUpAndDamage(vfs, name)
+  const report = await heal(vfs)
+  assert.deepEqual(report.healed.map(({ file }) => file), [name], JSON.stringify(report.problems))
+  assert.ok(report.ok)
+  assert.deepEqual(takeImage(vfs, FULL_DIR).get(name), good)
+})
+
+test('a sync of the directory that fails ends writing of an open database, as any of its own does', async () => {
+  const inner = disk(image, image)
+  let isFailing = false
+  const vfs = watchedVfs(inner, {
+    before(call) {
+      if (isFailing && call.name === 'syncDir') throw eio(call)
+      if (call.name === 'rename') isFailing = true
+    },
+  })
+  await (await openFull(inner)).close()
+  const db = await openFull(vfs)
+  backUpAndDamage(inner, inner.listSync(FULL_DIR).find((each) => each.endsWith('.table'))!)
+  await assert.rejects(db.heal({ from: [BACKUP] }), { code: 'IO_ERROR' })
+  assert.equal(db.stats().database.state, 'FAILED')
+  await db.close().catch(() => undefined)
+})
+
+test('HOLD-1: a file is held while it is replaced, lest the new one stay under a name that nobody needs', async () => {
+  const inner = disk(image, image)
+  let db: Varve | null = null
+  const holders: string[][] = []
+  const vfs = watchedVfs(inner, {
+    before(call) {
+      if (call.name === 'rename') holders.push(db!.stats().files.holds.map(({ owner }) => owner))
+    },
+  })
+  await (await openFull(inner)).close()
+  db = await openFull(vfs)
+  backUpAndDamage(inner, inner.listSync(FULL_DIR).find((each) => each.endsWith('.table'))!)
+  await db.heal({ from: [BACKUP] })
+  assert.deepEqual(holders, [['heal']])
+  assert.deepEqual(db.stats().files.holds, [])
+  await db.close()
+})
+
+test('a heal that is refused lets go of the signal', async () => {
+  const db = await openFull(disk(image, image))
+  const { signal } = new AbortController()
+  let listeners = 0
+  const counted = {
+    aborted: false, reason: undefined,
+    addEventListener: (...args: Parameters<AbortSignal['addEventListener']>) => {
+      listeners++
+      signal.addEventListener(...args)
+    },
+    removeEventListener: (...args: Parameters<AbortSignal['removeEventListener']>) => {
+      listeners--
+      signal.removeEventListener(...args)
+    },
+  }
+  await assert.rejects(db.heal({ from: ['/none'], signal: counted as never }), { code: 'NOT_FOUND' })
+  assert.equal(listeners, 0)
   await db.close()
 })

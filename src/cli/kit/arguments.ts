@@ -131,7 +131,7 @@ export function sizeOption(value: string, help: Help): Option<number | undefined
   return option(value, help, readSize)
 }
 
-/** What every command that moves many bytes takes as `--pace`. */
+/** The most bytes a second that a long command may move; the same word in each of them. */
 export const PACE = sizeOption('SIZE', 'read and write at most so many bytes a second, such as 8MiB')
 
 /** Gives milliseconds. */

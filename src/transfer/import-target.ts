@@ -1,0 +1,49 @@
+/**
+ * What: where an import makes a database (directory/new-directory.ts), and what killed imports have left there.
+ * Owns: nothing. Thread: main.
+ */
+import { LOCK_FILE_NAME, VarveError } from '../base/index.js'
+import { findDirectory, lastName, namesIn, NewDirectory, removeFiles } from '../directory/index.js'
+import { UniqueNames } from '../engine/index.js'
+import type { ResolvedOptions } from '../engine/index.js'
+import type { Vfs } from '../vfs/index.js'
+
+const TEMP_NAME = /\.tmp\.\d+\.\d+$/
+
+/**
+ * Finds out whether the target may be made, and removes what imports that were killed have left of it. Rejects with
+ * ALREADY_EXISTS when something is in it, NOT_FOUND when the directory around it is not there.
+ */
+export async function findImportTarget(vfs: Vfs, target: string, { clock }: ResolvedOptions): Promise<NewDirectory> {
+  if ((await findDirectory(target, vfs)) !== null && (await namesIn(target, vfs)).length > 0) {
+    throw new VarveError('ALREADY_EXISTS', `${target} is not empty`, {
+      hint: `give another target, or import into the database that is there (into: 'existing')`,
+    })
+  }
+  const names = new UniqueNames(clock)
+  for (let isFirst = true; ; isFirst = false) {
+    const found = await NewDirectory.find(vfs, target, null, names.next())
+    if (isFirst) await removeLeftovers(found)
+    // A process that was killed had perhaps this one's number.
+    if ((await vfs.stat(found.dir)) === null) return found
+  }
+}
+
+/** Removes the databases beside the target that nobody has open. An import that goes on has its own. */
+async function removeLeftovers({ vfs, location, parent }: NewDirectory): Promise<void> {
+  const base = lastName(vfs, location)
+  for (const name of await namesIn(parent, vfs)) {
+    if (!TEMP_NAME.test(name) || name.replace(TEMP_NAME, '') !== base) continue
+    const dir = vfs.join(parent, name)
+    try {
+      const names = await vfs.list(dir)
+      if (names.includes(LOCK_FILE_NAME)) {
+        const lock = await vfs.lock(dir)
+        await removeFiles(vfs, dir).finally(() => lock.discard())
+      } else if (names.length > 0) continue // another tool makes something there
+      await vfs.rmdir(dir)
+    } catch {
+      // Somebody has it, or it is no directory.
+    }
+  }
+}
