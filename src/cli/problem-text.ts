@@ -7,12 +7,15 @@ import { printable, printableBytes } from './printable.js'
 
 /** The report with its keys in a form that JSON has. */
 export function reportJson<Report extends ToolReport>(report: Report): object {
-  return { ...report, problems: report.problems.map(problemJson) }
+  return { ...report, problems: report.problems.map(keysJson) }
 }
 
-function problemJson({ from, to, ...problem }: Problem): object {
+/** The same with the keys in a form that JSON has. */
+export function keysJson(
+  { from, to, ...rest }: { from: Uint8Array | null; to: Uint8Array | null },
+): object {
   return {
-    ...problem,
+    ...rest,
     ...(from === null ? { from: null } : bytesField('from', from)),
     ...(to === null ? { to: null } : bytesField('to', to)),
   }

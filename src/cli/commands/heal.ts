@@ -15,7 +15,10 @@ export const healCommand = defineCommand({
   summary: 'Take damaged files from backups that have the same ones',
   positionals: { dir: DIR },
   options: {
-    from: textsOption('BACKUP', 'directory of a backup; may be given more than once, and is asked in this order'),
+    from: textsOption('BACKUP', [
+      'directory of a backup, or of a set of them, of which the newest is asked first; may be given more',
+      'than once, and is asked in this order',
+    ]),
     rate: sizeOption('BYTES', 'read and write so many bytes a second at most, such as 8MiB'),
   },
   details: [

@@ -9,6 +9,7 @@ import { EXIT_DAMAGE, EXIT_ERROR, EXIT_OK, UsageError } from '../command.js'
 import { countText } from '../demo/numbers.js'
 import { choiceOption, defineCommand, flag, numberOption, sizeOption, word } from '../kit/index.js'
 import { printable } from '../printable.js'
+import { reportJson } from '../problem-text.js'
 
 const ENCODINGS = ['utf8', 'hex', 'base64'] as const
 const STANDARD_INPUT = '-'
@@ -61,7 +62,7 @@ export const importCommand = defineCommand({
         keyEncoding: given.keyEncoding ?? encoding, valueEncoding: given.valueEncoding ?? encoding,
         signal: context.signal, onProgress: context.progress('imported'),
       })
-      context.result(report, () => reportText(report))
+      context.result(reportJson(report), () => reportText(report))
       return report.ok ? EXIT_OK : EXIT_DAMAGE
     } catch (error) {
       context.reportError(error)

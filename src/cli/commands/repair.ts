@@ -8,6 +8,7 @@ import { countText, sizeText } from '../demo/numbers.js'
 import { choiceOption, defineCommand, flag, word } from '../kit/index.js'
 import type { CommandContext } from '../kit/index.js'
 import { printable } from '../printable.js'
+import { keysJson, reportJson } from '../problem-text.js'
 
 /** No more problems and lost ranges than this are printed; the report file has all. */
 const SHOWN_MAX = 20
@@ -37,7 +38,8 @@ export const repairCommand = defineCommand({
     const report = await Varve.repair(source, target, {
       logs, serveDoubtful, signal: context.signal, onProgress: context.progress('repair'),
     })
-    context.result(report, () => textOf(report, target, context))
+    const json = { ...reportJson(report), lostRanges: report.lostRanges.map(keysJson) }
+    context.result(json, () => textOf(report, target, context))
     return report.ok ? EXIT_OK : EXIT_DAMAGE
   },
 })
