@@ -10,7 +10,7 @@ export function reportJson<Report extends ToolReport>(report: Report): object {
   return { ...report, problems: report.problems.map(keysJson) }
 }
 
-/** The same with the keys in a form that JSON has. */
+/** Puts keys into a form that JSON has. */
 export function keysJson(
   { from, to, ...rest }: { from: Uint8Array | null; to: Uint8Array | null },
 ): object {

@@ -1,4 +1,4 @@
-/** What the tools make verifies deep, and what they print is as the schema says; heal takes from a set; no rot is copied. */
+/** What tools make verifies deep; what they print is as the schema says; heal takes from a set; no rot is copied. */
 import assert from 'node:assert/strict'
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -130,7 +130,9 @@ test('a table with a wrong byte is never merged: no output has it, and the table
     const random = new SeededRandom(seed, 'rot and merges')
     const vfs = new SimVfs({ seed })
     const style = random.pick(['leveled', 'tiered', 'lazy'] as const)
-    const options: VarveOptions = { compaction: { style: 'none' }, compression: 'none', blockSize: 1024, blockCacheSize: 0 }
+    const options: VarveOptions = {
+      compaction: { style: 'none' }, compression: 'none', blockSize: 1024, blockCacheSize: 0,
+    }
     const first = await openSim(vfs, options)
     for (let part = 0; part < 4; part++) {
       for (let i = 0; i < 60; i++) await first.put(`key ${random.below(100)}`, `part ${part} `.repeat(8))
