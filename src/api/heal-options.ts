@@ -2,10 +2,11 @@
  * What: the options of heal and scrub, and their check.
  */
 import { invalidArgument, keepAliveUntil, systemClock, takeOptions } from '../base/index.js'
+import { listBackups } from '../checkpoint/index.js'
 import type { Engine } from '../engine/index.js'
 import { ProgressMeter } from '../report/index.js'
 import { healDirectory, healOpen, scrubDatabase } from '../verify/index.js'
-import type { HealReport, VerifyReport } from '../verify/index.js'
+import type { HealCall, HealReport, VerifyReport } from '../verify/index.js'
 import { NodeVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { checkLocation, diskError } from './location.js'
@@ -14,7 +15,10 @@ import type { ToolOptions } from './tool-options.js'
 
 /** Options of `db.heal`. */
 export interface HealOptions extends ToolOptions {
-  /** Directories of backups, in the order in which they are asked; of a set of backups the newest is asked first. */
+  /**
+   * The directories of backups, in the order in which they are asked. Of a set (`Varve.backup`) each backup is asked,
+   * the newest first.
+   */
   from: readonly string[]
 }
 
@@ -40,7 +44,7 @@ export async function healAt(location: unknown, options: HealAtOptions): Promise
   const progress = new ProgressMeter(systemClock, onProgress)
   const call = { from: backups, bytesPerSecond, progress, check: () => abort?.check() }
   try {
-    return await keepAliveUntil(systemClock, healDirectory(path, { vfs, clock: systemClock }, call))
+    return await keepAliveUntil(systemClock, healFrom(path, vfs, call))
   } catch (error) {
     throw diskError(error, 'heal', path)
   } finally {
@@ -48,11 +52,25 @@ export async function healAt(location: unknown, options: HealAtOptions): Promise
   }
 }
 
+async function healFrom(path: string, vfs: Vfs, call: HealCall): Promise<HealReport> {
+  return healDirectory(path, { vfs, clock: systemClock }, { ...call, from: await backupsOf(call.from, vfs) })
+}
+
+/** Gives the directories of backups with sets taken apart. Rejects with NOT_FOUND for one that does not exist. */
+async function backupsOf(from: readonly string[], vfs: Vfs): Promise<string[]> {
+  const found: string[] = []
+  for (const place of from) {
+    const backups = await listBackups(vfs, place)
+    found.push(...backups.length === 0 ? [place] : backups.reverse().map(({ location }) => location))
+  }
+  return found
+}
+
 /** Checks the options, and heals an open database. */
 export async function healNow(engine: Engine, options: HealOptions): Promise<HealReport> {
   const { from, tool } = takeOptions('heal', [...TOOL_OPTION_NAMES, 'from'], options,
     (given) => ({ from: given.from, tool: takeToolFields(given) }))
-  const backups = checkFrom(from)
+  const backups = await backupsOf(checkFrom(from), engine.setup.vfs)
   return healOpen(engine, { ...checkToolFields(tool), from: backups })
 }
 

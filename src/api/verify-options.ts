@@ -16,30 +16,36 @@ import type { ToolOptions } from './tool-options.js'
 export interface VerifyOptions extends ToolOptions {
   /** How much is read; default 'full'. */
   level?: VerifyLevel | undefined
+  /**
+   * Reads tables and value logs from the disk itself, past the caches of the system, where it can: the caches may hold
+   * good bytes of a bad disk. The report's `isDirect` says whether it could. Default false.
+   */
+  direct?: boolean | undefined
   /** Hears of each problem that the report has, before the call resolves. What it throws ends the call. */
   onProblem?: ((problem: Problem) => void) | undefined
   /** The file system that the directory is on; default that of the platform. */
   vfs?: Vfs | undefined
 }
 
-const NAMES = [...TOOL_OPTION_NAMES, 'level', 'onProblem', 'vfs']
+const NAMES = [...TOOL_OPTION_NAMES, 'level', 'direct', 'onProblem', 'vfs']
 
 /** Checks the options, and verifies. */
 export async function verifyAt(location: unknown, options: VerifyOptions): Promise<VerifyReport> {
   const path = checkLocation(location)
   const given = takeOptions('verify', NAMES, options, (from) => {
-    const { level = 'full', onProblem, vfs } = from
-    return { level, onProblem, vfs, tool: takeToolFields(from) }
+    const { level = 'full', direct = false, onProblem, vfs } = from
+    return { level, direct, onProblem, vfs, tool: takeToolFields(from) }
   })
-  const { level, onProblem, vfs = new NodeVfs() } = given
+  const { level, direct, onProblem, vfs = new NodeVfs() } = given
   if (!VERIFY_LEVELS.includes(level)) throw invalidArgument(`option level must be one of ${VERIFY_LEVELS.join(', ')}`)
+  if (typeof direct !== 'boolean') throw invalidArgument('option direct must be true or false')
   if (onProblem !== undefined && typeof onProblem !== 'function') {
     throw invalidArgument('option onProblem must be a function')
   }
   if (!vfs.hasSyncIo) throw new VarveError('NOT_SUPPORTED', 'this file system cannot read without waiting')
   const { abort, onProgress, bytesPerSecond } = checkToolFields(given.tool)
   const progress = new ProgressMeter(systemClock, onProgress)
-  const call = { level, onProblem, bytesPerSecond, progress, check: () => abort?.check() }
+  const call = { level, direct, onProblem, bytesPerSecond, progress, check: () => abort?.check() }
   try {
     return await keepAliveUntil(systemClock, verifyDirectory(path, { vfs, clock: systemClock }, call))
   } catch (error) {

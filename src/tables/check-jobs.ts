@@ -18,7 +18,7 @@ export interface CheckControl {
   bytesPerSecond: number
 }
 
-export interface CheckFileInput extends CheckControl, Pick<FileCheckOptions, 'level' | 'part'> {
+export interface CheckFileInput extends CheckControl, Pick<FileCheckOptions, 'level' | 'direct' | 'part'> {
   dir: string
   databaseId: Uint8Array
   file: ListedFile
@@ -30,9 +30,10 @@ export interface CheckLogsInput extends CheckControl, LogSetInput {}
 export function checkFileJob(
   input: CheckFileInput, { vfs }: { vfs: Vfs },
 ): Generator<undefined, FileCheckResult, unknown> {
-  const { dir, databaseId, file, level, part } = input
+  const { dir, databaseId, file, level, direct, part } = input
   const brake = new Brake(input)
-  return brake.run(checkFile({ vfs, dir, databaseId }, file, { level, part, read: (bytes) => brake.note(bytes) }))
+  const options = { level, direct, part, read: (bytes: number) => brake.note(bytes) }
+  return brake.run(checkFile({ vfs, dir, databaseId }, file, options))
 }
 
 /** Checks the logs: checkLogSet (log-set-check.ts) as a job. */

@@ -16,10 +16,10 @@ import { extentOf } from '../manifest/index.js'
 import type { ValueLogFacts } from '../manifest/index.js'
 import { ByteLedger } from '../report/index.js'
 import type { ByteRange, ProblemSeverity } from '../report/index.js'
-import { checkTable, checkTableBlocks, checkTableBytes, checkTableOutline } from '../sstable/index.js'
+import { checkTable, checkTableBytes, checkTableOutline } from '../sstable/index.js'
 import type { TableProblem } from '../sstable/index.js'
 import { readFully, WindowReader } from '../vfs/index.js'
-import type { ReadableFile, Vfs, VfsFile } from '../vfs/index.js'
+import type { ReadableFile, ReadOnlyFile, Vfs } from '../vfs/index.js'
 import { checkValueLogFile } from '../vlog/index.js'
 import { checkLogBytes, knownOf } from '../wal/index.js'
 import type { KnownLog } from '../wal/index.js'
@@ -69,6 +69,8 @@ export interface FileCheckOptions {
   level: FileCheckLevel
   /** Hears how many bytes were read since it was called last. */
   read?: ((bytes: number) => void) | undefined
+  /** The disk is read past every cache of the system, where that can be done. */
+  direct?: boolean | undefined
   /** Only this part is checked; what all parts have together is not compared then. */
   part?: FileCheckPart | undefined
 }
@@ -81,6 +83,8 @@ export interface FileCheckResult {
   next: number
   /** True when there is no such file. */
   isMissing: boolean
+  /** True when the disk was read past every cache of the system. */
+  isDirect: boolean
 }
 
 /** More problems of one file are counted, and not told one by one. */
@@ -107,8 +111,9 @@ export function* checkFile(
   const first = yield* checkOnce(place, file, options)
   if (first.problems.length === 0 || first.isMissing) return first
   yield
-  const second = yield* checkOnce(place, file, options)
-  return { ...second, problems: compareReadings(first.problems, second.problems) }
+  // The disk itself is asked, where that can be done: what is wrong in a cache alone is another thing to mend.
+  const second = yield* checkOnce(place, file, { ...options, direct: true })
+  return { ...second, isDirect: first.isDirect, problems: compareReadings(first.problems, second.problems) }
 }
 
 /** What two readings tell alike is damage; what only one of them tells the memory or the controller may have made. */
@@ -142,8 +147,9 @@ class FileCheck {
   private readonly name: string
   private readonly ledger = new ByteLedger()
   private readonly problems: FileProblem[] = []
-  private file: VfsFile | null = null
+  private file: ReadOnlyFile | null = null
   private isMissing = false
+  private isDirect = false
 
   constructor(place: FileCheckPlace, listed: ListedFile, options: FileCheckOptions) {
     this.place = place
@@ -164,8 +170,8 @@ class FileCheck {
       const wrapped = ioError(error, 'read', this.name)
       this.tell(wrapped, { offset: wrapped.offset ?? null, bytes: null })
     }
-    const { problems, isMissing, ledger: { total } } = this
-    return { problems, checkedBytes: total, next, isMissing }
+    const { problems, isMissing, isDirect, ledger: { total } } = this
+    return { problems, checkedBytes: total, next, isMissing, isDirect }
   }
 
   close(): void {
@@ -176,10 +182,13 @@ class FileCheck {
     }
   }
 
-  private open(): VfsFile | null {
+  private open(): ReadOnlyFile | null {
     const { vfs, dir } = this.place
+    const path = vfs.join(dir, this.name)
     try {
-      return vfs.openSync(vfs.join(dir, this.name), 'read')
+      const direct = this.options.direct === true ? vfs.openDirectSync?.(path) ?? null : null
+      this.isDirect = direct !== null
+      return direct ?? vfs.openSync(path, 'read')
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT') throw error
       this.isMissing = true
@@ -189,7 +198,7 @@ class FileCheck {
     }
   }
 
-  private *check(file: VfsFile): Generator<undefined, number, unknown> {
+  private *check(file: ReadOnlyFile): Generator<undefined, number, unknown> {
     const { listed, options: { level } } = this
     switch (listed.kind) {
       case 'table': return yield* this.checkTable(file, listed.facts)
@@ -206,20 +215,14 @@ class FileCheck {
     }
   }
 
-  private *checkTable(opened: VfsFile, facts: TableFacts): Generator<undefined, number, unknown> {
+  private *checkTable(opened: ReadOnlyFile, facts: TableFacts): Generator<undefined, number, unknown> {
     const { name, place: { databaseId }, options: { level, part } } = this
-    const window = Math.min(TABLE_WINDOW_BYTES, opened.sizeSync())
-    const file = level === 'quick' ? opened : new AheadFile(opened, window)
+    const file = level === 'deep' ? new AheadFile(opened, Math.min(TABLE_WINDOW_BYTES, opened.sizeSync())) : opened
     const options = { file, name, databaseId, facts, covered: (range: ByteRange) => this.cover(range) }
     const report = (problem: TableProblem): void => this.tellTable(problem)
-    if (level === 'quick') {
-      checkTableOutline(options, report)
-      return -1
-    }
-    if (part !== undefined) {
-      return yield* checkTableBlocks(options, { first: part.from, bytesMax: part.bytesMax }, report)
-    }
-    yield* level === 'deep' ? checkTable(options, report) : checkTableBytes(options, report)
+    if (level === 'full') return yield* checkTableBytes(options, report, part)
+    if (level === 'quick') checkTableOutline(options, report)
+    else yield* checkTable(options, report)
     return -1
   }
 
@@ -229,7 +232,7 @@ class FileCheck {
     this.tell(error, extent, range)
   }
 
-  private checkValueLog(file: VfsFile, facts: ValueLogFacts): Generator<undefined, number, unknown> {
+  private checkValueLog(file: ReadOnlyFile, facts: ValueLogFacts): Generator<undefined, number, unknown> {
     const { name, place: { databaseId }, options: { part } } = this
     const check = checkValueLogFile(
       { file, name, databaseId, facts, covered: (range) => this.cover(range), part },
@@ -242,7 +245,7 @@ class FileCheck {
 
   /** Goes on with what stands behind the bytes that count. */
   private *withRest(
-    check: Generator<undefined, number, unknown>, file: VfsFile, { bytes }: ValueLogFacts,
+    check: Generator<undefined, number, unknown>, file: ReadOnlyFile, { bytes }: ValueLogFacts,
   ): Generator<undefined, number, unknown> {
     const next = yield* check
     if (next >= 0) return next
@@ -264,7 +267,7 @@ class FileCheck {
     return -1
   }
 
-  private checkValueLogHead(file: VfsFile, facts: ValueLogFacts): void {
+  private checkValueLogHead(file: ReadOnlyFile, facts: ValueLogFacts): void {
     const { name, place: { databaseId } } = this
     const size = file.sizeSync()
     const bytes = new Uint8Array(FILE_HEADER_BYTES)
@@ -275,7 +278,7 @@ class FileCheck {
     checkFileIdentity(name, header, facts, databaseId)
   }
 
-  private *checkLog(file: VfsFile, known: KnownLog): Generator<undefined, number, unknown> {
+  private *checkLog(file: ReadOnlyFile, known: KnownLog): Generator<undefined, number, unknown> {
     const { place: { databaseId } } = this
     const size = file.sizeSync()
     if (size > FILE_BYTES_MAX) throw new RangeError(`${size} bytes are more than a log can have`)
@@ -356,11 +359,11 @@ export function voidProblem({ code, message }: VarveError, offset: number, bytes
 /** A file that is read in larger pieces than it is asked for; a range that is asked for twice is read anew. */
 class AheadFile implements ReadableFile {
   readonly path: string
-  private readonly file: VfsFile
+  private readonly file: ReadOnlyFile
   private readonly window: WindowReader
   private lastPosition = -1
 
-  constructor(file: VfsFile, windowBytes: number) {
+  constructor(file: ReadOnlyFile, windowBytes: number) {
     this.path = file.path
     this.file = file
     this.window = new WindowReader(file, windowBytes)

@@ -55,10 +55,11 @@ export class CheckRunner {
   }
 
   checkFile(input: Unpaced<CheckFileInput>): Promise<FileCheckResult> {
-    const { dir, databaseId, file, level, part } = input
+    const { dir, databaseId, file, level, direct, part } = input
     const { vfs } = this.options
     // A quick check takes less than the way to a worker.
-    const steps: Steps<FileCheckResult> = (read) => checkFile({ vfs, dir, databaseId }, file, { level, part, read })
+    const place = { vfs, dir, databaseId }
+    const steps: Steps<FileCheckResult> = (read) => checkFile(place, file, { level, direct, part, read })
     return level === 'quick' ? this.inSteps(steps) : this.run('checkFile', input, steps)
   }
 

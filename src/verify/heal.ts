@@ -117,8 +117,8 @@ export async function healFiles(dir: string, place: HealPlace, call: HealCall): 
   }
   const last = healing.healed.length === 0 ? first : await verify(dir, place, call)
   const problems = [...last.report.problems, ...healing.refused]
-  const { level, entryCount, ...report } = last.report
-  void [level, entryCount] // of no use to a heal
+  const { level, entryCount, isDirect, ...report } = last.report
+  void [level, entryCount, isDirect] // of no use to a heal
   return {
     ...report, tool: 'heal', startedMs: first.report.startedMs, durationMs: clock.nowMs() - startMs,
     problems, ok: isOk(problems), healed: healing.healed,
@@ -128,7 +128,7 @@ export async function healFiles(dir: string, place: HealPlace, call: HealCall): 
 async function verify(
   dir: string, { vfs, clock }: HealPlace, { bytesPerSecond, progress, check }: HealCall,
 ): Promise<{ report: VerifyReport; files: ListedFile[]; databaseId: Uint8Array | null }> {
-  const call = { level: 'full', bytesPerSecond, progress, check, onProblem: undefined } as const
+  const call = { level: 'full', direct: false, bytesPerSecond, progress, check, onProblem: undefined } as const
   const verification = new Verification(dir, { vfs, clock }, call)
   try {
     const report = await verification.run()

@@ -79,7 +79,7 @@ class Scrub {
       tool: 'scrub', version: 1, level: 'full', database: toHex(setup.origin.databaseId),
       lineage: String(versions.current.lineage.own), startedMs, durationMs: clock.nowMs() - startMs,
       ok: isOk(this.problems), checkedBytes: this.checkedBytes, files: files.length, problems: this.problems,
-      entryCount: null,
+      entryCount: null, isDirect: false,
     }
   }
 

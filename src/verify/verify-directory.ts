@@ -131,6 +131,7 @@ export class Verification {
       lineage: sight === null ? '' : String(sight.known.version.lineage.own),
       startedMs, durationMs: clock.nowMs() - startMs,
       ok: isOk(problems), checkedBytes: this.checkedBytes, files, problems, entryCount,
+      isDirect: call.direct && [...this.results.values()].every(({ isDirect }) => isDirect),
     }
   }
 
@@ -225,9 +226,9 @@ export class Verification {
     const work = async (): Promise<void> => {
       for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
         this.call.check()
-        const { dir, level } = this
+        const { dir, level, call: { direct } } = this
         const { databaseId } = sight!.known
-        this.results.set(keyOf(file), await this.runner.checkFile({ dir, databaseId, file, level }))
+        this.results.set(keyOf(file), await this.runner.checkFile({ dir, databaseId, file, level, direct }))
         this.progress.add(0, 1)
       }
     }

@@ -18,6 +18,8 @@ export interface VerifyReport extends ToolReport {
   level: VerifyLevel
   /** Entries that the walk of level `deep` has seen; null at other levels. */
   entryCount: number | null
+  /** True when all tables and value logs were read past the caches of the system, as option `direct` asks. */
+  isDirect: boolean
 }
 
 /** A long call, its options checked. */
@@ -32,6 +34,8 @@ export interface CheckingCall {
 /** A verify, its options checked. */
 export interface VerifyCall extends CheckingCall {
   level: VerifyLevel
+  /** The disk is read past every cache of the system, where that can be done. */
+  direct: boolean
   /** Hears of each problem of the report when all are known. */
   onProblem: ((problem: Problem) => void) | undefined
 }

@@ -9,7 +9,7 @@
  * Design: docs/design/0005-lock.md.
  */
 import { errnoOf, VarveError } from '../base/index.js'
-import type { FileInfo, HoldState, LockHolder, OpenMode, Vfs, VfsFile, VfsLock } from './vfs.js'
+import type { FileInfo, HoldState, LockHolder, OpenMode, ReadOnlyFile, Vfs, VfsFile, VfsLock } from './vfs.js'
 
 const losses: Record<Exclude<HoldState, 'held'>, { what: string; hint: string }> = {
   removed: {
@@ -99,6 +99,11 @@ export class HeldVfs implements Vfs {
     return this.isOurs() ? file : this.refuse(file)
   }
 
+  openDirectSync(path: string): ReadOnlyFile | null {
+    const file = this.run(() => this.inner.openDirectSync?.(this.at(path)) ?? null)
+    return file === null || this.isOurs() ? file : this.refuse(file)
+  }
+
   /**
    * True when what was opened is in our directory. By the path it may be another database's file of that name, which
    * must not be taken for a damaged one of ours.
@@ -107,7 +112,7 @@ export class HeldVfs implements Vfs {
     return this.hasPlace || this.hold.stateSync() === 'held'
   }
 
-  private refuse(file: VfsFile): never {
+  private refuse(file: ReadOnlyFile): never {
     file.closeSync()
     this.check()
     throw new VarveError('LOCKED', `${this.dir} was not ours for a moment`, losses.replaced)

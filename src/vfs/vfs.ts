@@ -85,6 +85,9 @@ export interface VfsFile {
   close(): Promise<void>
 }
 
+/** A file that is only read. */
+export type ReadOnlyFile = Pick<VfsFile, 'path' | 'readSync' | 'read' | 'sizeSync' | 'closeSync'>
+
 /**
  * What has become of a locked directory. It was removed when it is gone, or its files are; replaced when its name
  * means another directory now, and there is no other way to it; overtaken when another holder took over, which only
@@ -140,6 +143,12 @@ export interface Vfs {
   openSync(path: string, mode: OpenMode): VfsFile
   /** Opens or makes a file as `openSync` does, asynchronously. */
   open(path: string, mode: OpenMode): Promise<VfsFile>
+
+  /**
+   * Opens a file to read what the disk has, past every cache of the system; null where that cannot be done. A Vfs need
+   * not have it.
+   */
+  openDirectSync?(path: string): ReadOnlyFile | null
 
   /** Gives a file a second name. EEXIST when `to` is taken; ENOTSUP or EPERM without hard links. */
   linkSync(from: string, to: string): void

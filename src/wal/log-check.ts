@@ -65,6 +65,8 @@ export function* checkLogBytes(
   }
   if (log.header === null) {
     const wasUsed = syncedBytes > 0 || fileBytes > FILE_HEADER_BYTES
+    // A log that is just being made, or was when the machine stopped: nobody has written to it, and an open passes it.
+    if (!wasUsed && salt === null && fileBytes < FILE_HEADER_BYTES) return log
     report({ offset: 0, bytes: fileBytes, kind: wasUsed ? 'damage' : 'torn', error: log.headerProblem! })
     return log
   }

@@ -12,6 +12,7 @@ import {
 } from '../kit/index.js'
 import type { CommandContext } from '../kit/index.js'
 import { printableJson } from '../printable.js'
+import { reportJson } from '../problem-text.js'
 
 const ENCODINGS = ['utf8', 'hex', 'base64'] as const
 const STANDARD_OUTPUT = '-'
@@ -65,7 +66,7 @@ export const exportCommand = defineCommand({
       return await withReader(dir, async (db) => {
         if (isPiped) return exportToPipe(db, options, context)
         const report = await db.export(file, options)
-        context.result(report, () => reportText(report))
+        context.result(reportJson(report), () => reportText(report))
         return EXIT_OK
       })
     } catch (error) {

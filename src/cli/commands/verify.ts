@@ -6,7 +6,7 @@ import { VERIFY_LEVELS } from '../../verify/index.js'
 import type { VerifyReport } from '../../verify/index.js'
 import { EXIT_DAMAGE, EXIT_OK } from '../command.js'
 import { countText, sizeText } from '../demo/numbers.js'
-import { choiceOption, defineCommand, DIR, PACE } from '../kit/index.js'
+import { choiceOption, defineCommand, DIR, flag, PACE } from '../kit/index.js'
 import { problemsText, reportJson } from '../problem-text.js'
 
 export const verifyCommand = defineCommand({
@@ -20,6 +20,7 @@ export const verifyCommand = defineCommand({
       'full: every byte of every file, which finds rot; this is the default;',
       'deep: also all entries in one walk, which finds faults of Varve itself',
     ], VERIFY_LEVELS),
+    direct: flag('read the disk itself, past the caches of the system, where that can be done'),
     pace: PACE,
   },
   details: [
@@ -28,9 +29,9 @@ export const verifyCommand = defineCommand({
   ],
   json: 'object',
   onInterrupt: 'abort',
-  async run({ dir, level, pace }, context) {
+  async run({ dir, level, direct, pace }, context) {
     const report = await Varve.verify(dir, {
-      level, bytesPerSecond: pace, signal: context.signal, onProgress: context.progress('verify'),
+      level, direct, bytesPerSecond: pace, signal: context.signal, onProgress: context.progress('verify'),
     })
     context.result(reportJson(report), () => problemsText(report) + verdict(report))
     return report.ok ? EXIT_OK : EXIT_DAMAGE

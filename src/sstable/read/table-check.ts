@@ -6,15 +6,15 @@
  */
 import {
   addedSeqNum, checkFileIdentity, compareBytes, corruption, equalRanges, expiryOf, FILE_HEADER_BYTES, frontBytes,
-  hashRange,
-  KEY_BYTES_MAX, KeyHash, readHashSeed, runSync, VarveError,
+  hashRange, KEY_BYTES_MAX, KeyHash, KiB, readHashSeed, runSync, VarveError,
 } from '../../base/index.js'
 import type { HashSeed, TableFacts } from '../../base/index.js'
 import { BlockCache } from '../../cache/index.js'
 import { isApart, isTombstone, mayExpire } from '../../iterator/index.js'
 import type { Spans } from '../../iterator/index.js'
-import { readBlock } from '../block/block-io.js'
-import type { TableSource } from '../block/block-io.js'
+import { WindowReader } from '../../vfs/index.js'
+import { checkBlock, readBlock } from '../block/block-io.js'
+import type { BlockSource, TableSource } from '../block/block-io.js'
 import { BlockReader } from '../block/block-reader.js'
 import type { TableIndex } from '../lookup/table-index.js'
 import { sameExpiry, sameValueFiles } from '../properties.js'
@@ -31,6 +31,11 @@ import {
   readPointHash, readPrefixFilter, readProperties, readSpans, renumbered,
 } from './table-open.js'
 import type { TableFile, TableLookups, TableOutline } from './table-open.js'
+
+/** One read of blocks: it stays in the cache of a processor. */
+const WINDOW_BYTES = 256 * KiB
+/** All blocks. */
+const WHOLE: BlockPart = { from: 0, bytesMax: Infinity }
 
 export interface TableCheckOptions extends TableFile {
   databaseId: Uint8Array
@@ -54,29 +59,58 @@ export interface TableProblem {
   readonly error: VarveError
 }
 
+/** Some blocks of a table, for a check that goes on later. */
+export interface BlockPart {
+  /** The number of the first one. */
+  from: number
+  bytesMax: number
+}
+
 /**
  * Checks the bytes of a table: all sections, what they say of one another, and the checksum of each block, whose
- * entries are not looked at. That finds whatever a disk does, and takes a small part of the time of `checkTable`.
+ * entries are not looked at. That finds whatever a disk does, and takes a small part of the time of `checkTable`. Of a
+ * part only its blocks are checked, and all else with the first block. Gives the number of the next block; -1 when that
+ * was the last one.
  */
 export function* checkTableBytes(
-  options: TableCheckOptions, report: (problem: TableProblem) => void,
-): Generator<undefined, void, unknown> {
+  options: TableCheckOptions, report: (problem: TableProblem) => void, part: BlockPart = WHOLE,
+): Generator<undefined, number, unknown> {
   const { facts, covered = () => undefined } = options
   const reporter = new Reporter(report, facts)
   const outline = readChecked(options, reporter)
-  if (outline === null) return
-  for (const extent of fixedParts(outline)) covered(extent)
-  readTally(outline, facts, reporter)
+  if (outline === null) return -1
+  if (part.from === 0) {
+    for (const extent of fixedParts(outline)) covered(extent)
+    readTally(outline, facts, reporter)
+  }
   const { index, footer } = outline
   const source = { ...outline.source, saysPacked: saysPacked(footer) }
-  let target = new Uint8Array(0)
-  for (let number = 0; number < index.blockCount; number++) {
+  let window = new WindowReader(options.file, Math.min(WINDOW_BYTES, facts.bytes, part.bytesMax))
+  let bytes = 0
+  for (let number = part.from; number < index.blockCount; number++) {
+    if (bytes > 0 && bytes >= part.bytesMax) return number
     yield
     const extent = { offset: index.offset(number), bytes: index.bytes(number) }
+    bytes += extent.bytes
     covered(extent)
-    if (extent.bytes > target.length) target = new Uint8Array(2 * extent.bytes)
-    reporter.attempt(extent, () => readBlock(source, extent.offset, extent.bytes, target, 0), number)
+    if (extent.bytes > window.bytes.length) window = new WindowReader(options.file, 2 * extent.bytes)
+    reporter.attempt(extent, () => checkInWindow(source, window, extent), number)
   }
+  return -1
+}
+
+/** Checks a block where it stands in the window; one that is not good there is read anew. */
+function checkInWindow(source: BlockSource, window: WindowReader, { offset, bytes }: Extent): number {
+  try {
+    if (window.bring(offset, bytes) === bytes) {
+      return checkBlock(source, offset, bytes, window.bytes, offset - window.start)
+    }
+  } catch (error) {
+    if (VarveError.is(error)) throw error
+  }
+  // What failed may stand behind this block, and is told with its own.
+  window.forget()
+  return readBlock(source, offset, bytes, window.bytes, 0)
 }
 
 /** Checks a table and tells each problem. What `report` throws ends the check. */
@@ -137,37 +171,6 @@ function readDeep(blocks: TableBlocks, reader: BlockReader, number: number, sour
   blocks.read(reader, number)
   for (let i = 0; reader.isRows && i < reader.count; i++) checkRowAt(source, reader, i, blocks.index.offset(number))
   return true
-}
-
-/**
- * Checks some blocks of a table by themselves, from block `first` on until `bytesMax` were read: their checksums and
- * what is in them. Gives the number of the next block; -1 when that was the last one. All else is checked with the
- * first block.
- */
-export function* checkTableBlocks(
-  options: TableCheckOptions, { first, bytesMax }: { first: number; bytesMax: number },
-  report: (problem: TableProblem) => void,
-): Generator<undefined, number, unknown> {
-  const { facts, covered = () => undefined } = options
-  const reporter = new Reporter(report, facts)
-  const outline = readChecked(options, reporter)
-  if (outline === null) return -1
-  if (first === 0) {
-    for (const extent of fixedParts(outline)) covered(extent)
-    readTally(outline, facts, reporter)
-  }
-  const blocks = new TableBlocks(outline, new BlockCache(0))
-  const reader = new BlockReader()
-  let bytes = 0
-  for (let number = first; number < blocks.count; number++) {
-    if (bytes > 0 && bytes >= bytesMax) return number
-    yield
-    const extent = { offset: outline.index.offset(number), bytes: outline.index.bytes(number) }
-    bytes += extent.bytes
-    covered(extent)
-    reporter.attempt(extent, () => readDeep(blocks, reader, number, outline.source), number)
-  }
-  return -1
 }
 
 /** Reads all but the blocks. Null: there are no properties to compare the entries with. */

@@ -9,7 +9,8 @@ import { crc32 } from 'node:zlib'
 import { errnoOf, tellOpenFilesMax, useChunkGuard, useNativeCrc32, useUnfilledBytes } from '../../base/index.js'
 import { HeldVfs } from '../held-vfs.js'
 import { FileSystemError } from '../vfs-error.js'
-import type { FileInfo, HoldSpec, LockHolder, OpenMode, Vfs, VfsFile, VfsLock, VfsSpec } from '../vfs.js'
+import type { FileInfo, HoldSpec, LockHolder, OpenMode, ReadOnlyFile, Vfs, VfsFile, VfsLock, VfsSpec } from '../vfs.js'
+import { DirectFile, hasDirectRoom } from './direct-file.js'
 import { NodeFile } from './node-file.js'
 import { heldDescriptor, holdState } from './node-hold.js'
 import { openFilesMax } from './node-limits.js'
@@ -28,6 +29,8 @@ const {
   O_NOFOLLOW = 0, O_DIRECTORY = 0,
   // With it, opening a pipe that lies in the directory does not wait for a writer.
   O_NONBLOCK = 0,
+  // Linux has it.
+  O_DIRECT = 0,
 } = fs.constants
 
 const openFlags: Record<OpenMode, number> = {
@@ -71,6 +74,27 @@ export class NodeVfs implements Vfs {
       return new NodeFile(path, fd)
     } catch (error) {
       await call<void>((done) => fs.close(fd, done as fs.NoParamCallback))
+      throw error
+    }
+  }
+
+  openDirectSync(path: string): ReadOnlyFile | null {
+    if (O_DIRECT === 0 || !hasDirectRoom()) return null
+    try {
+      return this.directFile(path, fs.openSync(path, openFlags.read | O_DIRECT))
+    } catch (error) {
+      // File systems that cannot do it say so at the open or at the first read.
+      if (errnoOf(error) === 'EINVAL' || errnoOf(error) === 'EOPNOTSUPP') return null
+      throw error
+    }
+  }
+
+  private directFile(path: string, fd: number): ReadOnlyFile {
+    try {
+      checkIsFile(fs.fstatSync(fd), path)
+      return new DirectFile(new NodeFile(path, fd))
+    } catch (error) {
+      fs.closeSync(fd)
       throw error
     }
   }
