@@ -99,13 +99,13 @@ export function putPlainHead(
 
 /** An entry up to its value. */
 export interface EntryHead {
-  key: Uint8Array
+  keyStart: number
   facts: EntryFacts
   valueStart: number
   valueBytes: number
 }
 
-/** Reads an entry up to its value; the key is a view. Throws BadBytes, whose offset is a place in `bytes`. */
+/** Reads an entry up to its value; the key ends where that starts. Throws BadBytes, whose offset is a place in `bytes`. */
 export function readHead(bytes: Uint8Array, at: number, end: number): EntryHead {
   if (end - at < HEAD_BYTES) throw new BadBytes(at, `an entry needs ${HEAD_BYTES} bytes, ${end - at} are left`)
   const flags = bytes[at + 4]! | (bytes[at + 5]! << 8)
@@ -122,7 +122,7 @@ export function readHead(bytes: Uint8Array, at: number, end: number): EntryHead 
   }
   const valueStart = keyStart + keyBytes
   if (valueStart > end) throw new BadBytes(keyStart, `a key of ${keyBytes} bytes, ${end - keyStart} are left`)
-  return { key: viewOf(bytes, keyStart, valueStart), valueStart, valueBytes, facts }
+  return { keyStart, valueStart, valueBytes, facts }
 }
 
 /** A view of bytes[start, end): what `subarray` gives, in half of the time. */

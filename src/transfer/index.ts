@@ -8,7 +8,7 @@ export type { ExportCall, ExportReport, ExportShape, ExportSink } from './export
 export { describeExport } from './export-dump.js'
 export { exportEntries } from './export-entries.js'
 export type { EntryFacts, ExportEntry } from './export-format.js'
-export { ExportReader } from './export-reader.js'
+export { entriesInto, ExportReader } from './export-reader.js'
 export { ExportWriter } from './export-writer.js'
 export { checkPlan, IMPORT_NAMES, takeImportFields } from './import-call.js'
 export type { ImportFormat, ImportReport, ImportShape, ImportSource } from './import-call.js'
