@@ -58,12 +58,6 @@ export interface EntryFacts {
   reason: string | null
 }
 
-/** One entry of a stream. */
-export interface ExportEntry extends EntryFacts {
-  key: Uint8Array
-  value: Uint8Array
-}
-
 const PLAIN: EntryFacts = { expiryMs: 0, seqNum: 0, source: null, reason: null }
 
 /** Gives what stands before the key of an entry. */
@@ -105,7 +99,7 @@ export interface EntryHead {
   valueBytes: number
 }
 
-/** Reads an entry up to its value; the key ends where that starts. Throws BadBytes, whose offset is a place in `bytes`. */
+/** Reads an entry up to its value, where its key ends. Throws BadBytes, whose offset is a place in `bytes`. */
 export function readHead(bytes: Uint8Array, at: number, end: number): EntryHead {
   if (end - at < HEAD_BYTES) throw new BadBytes(at, `an entry needs ${HEAD_BYTES} bytes, ${end - at} are left`)
   const flags = bytes[at + 4]! | (bytes[at + 5]! << 8)

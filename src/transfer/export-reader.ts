@@ -11,8 +11,8 @@ import {
   unsupportedFormat, VarveError,
 } from '../base/index.js'
 import type { FileHeader } from '../base/index.js'
-import { END_BODY_BYTES, EXPORT_FRAME_BYTES_MAX, readEnd, readHead, UnknownPart, viewOf } from './export-format.js'
-import type { EntryFacts, EntryHead, ExportEntry } from './export-format.js'
+import { END_BODY_BYTES, EXPORT_FRAME_BYTES_MAX, readEnd, readHead, UnknownPart } from './export-format.js'
+import type { EntryFacts, EntryHead } from './export-format.js'
 import type { ExportTotals } from './export-writer.js'
 
 const CUT_HINT = 'the export did not get to its end, or what came behind was lost: export it anew'
@@ -22,18 +22,12 @@ export function cutStream(file: string, offset: number, more = ''): VarveError {
   return corruption(file, offset, 'the stream is cut off here: it has no end', CUT_HINT + more)
 }
 
-/** Takes each entry of a stream, in order, from where it stands in memory that nobody else will write. */
-export type EntrySink = (
-  key: Uint8Array, keyStart: number, keyEnd: number,
-  value: Uint8Array, valueStart: number, valueEnd: number, facts: EntryFacts,
-) => void
-
-/** A sink for those who want each entry as an object. */
-export function entriesInto(entries: ExportEntry[]): EntrySink {
-  return (key, keyStart, keyEnd, value, valueStart, valueEnd, { expiryMs, seqNum, source, reason }) => {
-    const [ownKey, ownValue] = [viewOf(key, keyStart, keyEnd), viewOf(value, valueStart, valueEnd)]
-    entries.push({ key: ownKey, value: ownValue, expiryMs, seqNum, source, reason })
-  }
+export interface EntrySink {
+  /** Takes the next entry from where it stands, in memory that nobody writes any more. */
+  take(
+    key: Uint8Array, keyStart: number, keyEnd: number,
+    value: Uint8Array, valueStart: number, valueEnd: number, facts: EntryFacts,
+  ): void
 }
 
 /** A value of which not all has come. */
@@ -170,7 +164,7 @@ export class ExportReader {
         at = end
       } else {
         at = valueStart + valueBytes
-        sink(buffer, head.keyStart, valueStart, buffer, valueStart, at, head.facts)
+        sink.take(buffer, head.keyStart, valueStart, buffer, valueStart, at, head.facts)
       }
     }
     if (at !== end) throw this.badEntry(at, `${end - at} bytes behind the last entry`)
@@ -207,6 +201,6 @@ export class ExportReader {
       value.set(each, at)
       at += each.length
     }
-    this.sink(keyMemory, head.keyStart, head.valueStart, value, 0, bytes, head.facts)
+    this.sink.take(keyMemory, head.keyStart, head.valueStart, value, 0, bytes, head.facts)
   }
 }

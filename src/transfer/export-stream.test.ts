@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { KiB, MiB, SeededRandom } from '../base/index.js'
 import { expectError } from '../../test/support/harness/expect-error.js'
-import { readExport } from '../../test/support/samples/read-export.js'
-import { entriesInto, ExportReader } from './export-reader.js'
+import { entriesInto, readExport } from '../../test/support/samples/read-export.js'
+import type { ExportEntry } from '../../test/support/samples/read-export.js'
+import { ExportReader } from './export-reader.js'
 import { ExportWriter } from './export-writer.js'
-import type { ExportEntry } from './export-format.js'
 
 function origin(seed = 1) {
   return { databaseId: new Uint8Array(16).fill(7), lineage: 5, random: new SeededRandom(seed) }

@@ -52,10 +52,10 @@ export class ImportSieve {
     this.timeMs = this.clock.wallMs()
   }
 
-  /** Takes an entry from where it stands, as `LentEntries` do. */
+  /** Takes an entry from where it stands; `expiryMs`: 0 for never. */
   take(
     key: Uint8Array, keyStart: number, keyEnd: number,
-    value: Uint8Array, valueStart: number, valueEnd: number, expiryMs: number,
+    value: Uint8Array, valueStart: number, valueEnd: number, { expiryMs }: { expiryMs: number },
   ): void {
     const { counts, keeping } = this
     counts.readCount++
@@ -105,9 +105,7 @@ function newReader(
   switch (format) {
     case 'varve':
       // It has no lines, and nothing of it can be left out.
-      return new ExportReader(name, (key, keyStart, keyEnd, value, valueStart, valueEnd, { expiryMs }) => {
-        sieve.take(key, keyStart, keyEnd, value, valueStart, valueEnd, expiryMs)
-      })
+      return new ExportReader(name, sieve)
     case 'jsonl':
       return new SievedLines(new JsonlReader(name, onBadLine), sieve)
     case 'csv':
@@ -133,8 +131,9 @@ class SievedLines implements SievedReader {
   }
 
   private takeAll(entries: readonly ReadEntry[]): void {
-    for (const { key, value, expiryMs } of entries) {
-      this.sieve.take(key, 0, key.length, value, 0, value.length, expiryMs)
+    for (const entry of entries) {
+      const { key, value } = entry
+      this.sieve.take(key, 0, key.length, value, 0, value.length, entry)
     }
   }
 }

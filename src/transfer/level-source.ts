@@ -9,6 +9,8 @@ import type { ProgressMeter } from '../report/index.js'
 import type { Vfs } from '../vfs/index.js'
 import type { ImportSieve } from './import-entries.js'
 
+const FOR_EVER = { expiryMs: 0 }
+
 export interface LevelSource {
   vfs: Vfs
   dir: string
@@ -23,7 +25,7 @@ export async function* levelEntries(
 ): AsyncGenerator<LentEntries, void, undefined> {
   const { chunks, report } = readLevelDatabase(vfs, dir, { ...options, meter: progress })
   for await (const chunk of chunks) {
-    for (const { key, value } of chunk) sieve.take(key, 0, key.length, value, 0, value.length, 0)
+    for (const { key, value } of chunk) sieve.take(key, 0, key.length, value, 0, value.length, FOR_EVER)
     if (sieve.passed.count > 0) yield sieve.passed
     sieve.passed.clear()
   }

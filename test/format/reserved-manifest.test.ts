@@ -141,7 +141,7 @@ test('a lineage behind the first group', async () => {
   for (const readOnly of [true, false]) assert.equal(await outcome(files, readOnly), `CORRUPTION: ${message}`)
 })
 
-test('ING-4: the record of a table from outside: origin and number stand together, and are what the record says', async () => {
+test('ING-4: in the record of a table from outside origin and number stand together, and are right', async () => {
   const origin = (fileNum: number, idBytes = 16): CraftedField =>
     ({ tag: 5, value: new ByteWriter().raw(new Uint8Array(idBytes).fill(3)).u53(fileNum).finish() })
   const number = (seqNum: number): CraftedField => ({ tag: 6, value: new ByteWriter().u53(seqNum).finish() })

@@ -56,7 +56,8 @@ for (const [name, codec] of [['table-expiry.txt', Codec.none], ['table-expiry-pa
 
 test('a small table from outside is written as its annotated dump says', async () => {
   const [vfs, path] = [new MemoryVfs(), '/outside.table']
-  const call = { vfs, clock: systemClock, random: new SeededRandom(1), settings: { blockBytes: 1024, codec: Codec.none } }
+  const settings = { blockBytes: 1024, codec: Codec.none }
+  const call = { vfs, clock: systemClock, random: new SeededRandom(1), settings }
   const writer = await TableFile.begin(path, call)
   for (let i = 0; i < 24; i++) writer.add(`key ${String(i).padStart(3, '0')}`, `value ${i}`.repeat(5), {})
   writer.add('late', 'expires', { expiresAt: 2 ** 41 })

@@ -43,6 +43,6 @@ export const ingestCommand = defineCommand({
 
 function resultText(files: readonly string[], { seqNum, levels, sourcesLeft }: IngestResult): string {
   const lines = files.map((file, i) => `  ${printable(file)}: level ${levels[i]!}\n`)
-  const left = sourcesLeft.map((file) => `  ! ${printable(file)} could not be removed; the database has it all the same\n`)
+  const left = sourcesLeft.map((file) => `  ! ${printable(file)} could not be removed; the database has it too\n`)
   return [`ingested ${countedText(files.length, 'file')} at sequence ${seqNum}\n`, ...lines, ...left].join('')
 }

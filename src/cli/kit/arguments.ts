@@ -93,7 +93,10 @@ export function optionalBytesWord(name: string, what: string, help: Help): Posit
 /** Keys, at least one. */
 export function bytesWords(name: string, what: string, help: Help): Positional<readonly Uint8Array[]> {
   const some = someWords(name, what, help)
-  return { ...some, isBytes: true, read: (all, form) => some.read(all, form).map((text) => readBytes(text, form, name)) }
+  return {
+    ...some, isBytes: true,
+    read: (all, form) => some.read(all, form).map((text) => readBytes(text, form, name)),
+  }
 }
 
 /** An option without a value: true when it was given. */
