@@ -32,7 +32,9 @@ class HeldMerges {
 
   open(): Promise<Varve> {
     const components = { vfs: this.vfs, clock: this.vfs.clock, executor: this.executor }
-    return Varve.open(SIM_DIR, { writeBufferSize: 64 * 1024, blockCacheSize: 64 * 1024, components })
+    const sizes = { writeBufferSize: 64 * 1024, blockCacheSize: 64 * 1024 }
+    // Whole runs are merged, so there are keys between two inputs that no input has.
+    return Varve.open(SIM_DIR, { ...sizes, compaction: { style: 'tiered' }, components })
   }
 
   /** Lets the event loop turn until it is so: the machine is never idle while a merge is held. */
