@@ -23,6 +23,7 @@ import { getCommand } from './commands/get.js'
 import { healCommand } from './commands/heal.js'
 import { historyCommand } from './commands/history.js'
 import { importCommand } from './commands/import.js'
+import { ingestCommand } from './commands/ingest.js'
 import { orphansCommand } from './commands/orphans.js'
 import { putCommand } from './commands/put.js'
 import { repairCommand } from './commands/repair.js'
@@ -40,7 +41,7 @@ const commands: readonly Command[] = [
   getCommand, scanCommand, countCommand, findCommand, historyCommand, filesCommand, sizesCommand, statsCommand,
   dumpCommand, shellCommand, putCommand, delCommand, batchCommand, destroyCommand, flushCommand, compactCommand,
   gcCommand, checkpointCommand, backupCommand, restoreCommand, verifyCommand, healCommand, repairCommand, exportCommand,
-  importCommand, orphansCommand, unlockCommand, blobCommand,
+  importCommand, ingestCommand, orphansCommand, unlockCommand, blobCommand,
 ]
 
 const NAMES = [...commands.map(({ name }) => name), 'help', 'version']

@@ -23,7 +23,7 @@ import { compactionSettings, tellAdded } from '../engine/index.js'
 import type { Engine } from '../engine/index.js'
 import { finished, waitFor } from '../exec/index.js'
 import type { Procedure } from '../exec/index.js'
-import { compareLowers, extentOf, extentsOverlap } from '../manifest/index.js'
+import { CauseCode, compareLowers, extentOf, extentsOverlap } from '../manifest/index.js'
 import type { VersionEdit } from '../manifest/index.js'
 import { placeOutside } from '../pick/index.js'
 import type { OutsidePlace } from '../pick/index.js'
@@ -126,7 +126,7 @@ function editOf(
     engine.setup.tables.takeNumber(facts)
     return { level: places[i]!.level, facts }
   })
-  return { lastSeqNum: seqNum, addTables }
+  return { cause: engine.installer.cause(CauseCode.ingest), lastSeqNum: seqNum, addTables }
 }
 
 /** Readers that begin now see the tables; those that are under way hold the moment that they see. */

@@ -4,14 +4,23 @@
  * Owns: the memory, until it is given away. Thread: main.
  */
 import {
-  EntryKind, entryBytesMax, EXPIRY_BYTES, finishEntry, newKeyStart, putExpiry,
+  EntryKind, entryBytesMax, EXPIRY_BYTES, finishEntry, KEY_BYTES_MAX, newKeyStart, putExpiry, VALUE_BYTES_MAX,
 } from '../base/index.js'
 import type { Bytes } from '../base/index.js'
 import { checkKey, checkValue, exactRoom, writeBytes } from '../commit/index.js'
+import type { LentEntries } from './lent-entries.js'
+
+/** Up to this length a loop over words beats a view and a native copy into shared memory. */
+const WORDS_COPY_BYTES_MAX = 256
+const NO_BYTES = new Uint8Array(0)
 
 export class LoadSlab {
   readonly memory: SharedArrayBuffer
   private readonly bytes: Uint8Array
+  private readonly view: DataView
+  /** The memory from which was copied last, and a view over it. */
+  private source: Uint8Array = NO_BYTES
+  private sourceView: DataView<ArrayBufferLike> = new DataView(NO_BYTES.buffer)
   /** Where the next entry goes. */
   end = 0
   entryCount = 0
@@ -19,6 +28,7 @@ export class LoadSlab {
   constructor(memory: SharedArrayBuffer) {
     this.memory = memory
     this.bytes = new Uint8Array(memory)
+    this.view = new DataView(memory)
   }
 
   /**
@@ -44,5 +54,41 @@ export class LoadSlab {
     this.end = finishEntry(bytes, at, kind, keyEnd - keyStart, valueEnd - keyEnd)
     this.entryCount++
     return 0
+  }
+
+  /** Copies an entry of these, as `put` does. */
+  putLent(lent: LentEntries, i: number, expiryMs: number): number {
+    const [keyFrom, valueFrom] = [lent.keyStart(i), lent.valueStart(i)]
+    const keyBytes = lent.keyEnd(i) - keyFrom
+    const valueBytes = lent.valueEnd(i) - valueFrom
+    if (keyBytes > KEY_BYTES_MAX) checkKey(lent.keyMemory(i).subarray(keyFrom, lent.keyEnd(i)))
+    if (valueBytes > VALUE_BYTES_MAX) checkValue(lent.valueMemory(i).subarray(valueFrom, lent.valueEnd(i)))
+    const needed = entryBytesMax(keyBytes, valueBytes, expiryMs)
+    const { bytes, end: at } = this
+    if (needed > bytes.length - at) return needed
+    const keyStart = newKeyStart(at)
+    const keyEnd = keyStart + keyBytes
+    this.copy(lent.keyMemory(i), keyFrom, keyBytes, keyStart)
+    const kind = expiryMs === 0 ? EntryKind.value : putExpiry(bytes, keyEnd, EntryKind.value, expiryMs)
+    const ownBytes = expiryMs === 0 ? 0 : EXPIRY_BYTES
+    this.copy(lent.valueMemory(i), valueFrom, valueBytes, keyEnd + ownBytes)
+    this.end = finishEntry(bytes, at, kind, keyBytes, ownBytes + valueBytes)
+    this.entryCount++
+    return 0
+  }
+
+  private copy(from: Uint8Array, start: number, length: number, at: number): void {
+    if (length > WORDS_COPY_BYTES_MAX) {
+      this.bytes.set(new Uint8Array(from.buffer, from.byteOffset + start, length), at)
+      return
+    }
+    if (from !== this.source) {
+      this.source = from
+      this.sourceView = new DataView(from.buffer, from.byteOffset, from.length)
+    }
+    const { sourceView, view } = this
+    let i = 0
+    for (const stop = length - 3; i < stop; i += 4) view.setInt32(at + i, sourceView.getInt32(start + i))
+    for (; i < length; i++) view.setInt8(at + i, sourceView.getInt8(start + i))
   }
 }

@@ -20,6 +20,7 @@ import { numberedFacts } from '../sstable/index.js'
 import { tableSettings } from '../tables/index.js'
 import { runFilesMax } from '../vfs/index.js'
 import { listTables } from './listing.js'
+import { LentEntries } from './lent-entries.js'
 import type { LoadCall, LoadEntry, LoadResult, LoadSource } from './load-options.js'
 import { LoadSlab } from './load-slab.js'
 import { runWatched, watchedCall } from './watched-job.js'
@@ -38,7 +39,9 @@ const ENTRIES_PER_LOOK = 64
  * Puts all entries into the database at once, or none. Of entries with one key the last counts. Rejects with the
  * error of the source, the reason of the signal, CLOSED, INVALID_ARGUMENT, or as writes do; then nothing has changed.
  */
-export async function loadEntries(engine: Engine, source: LoadSource, call: LoadCall): Promise<LoadResult> {
+export async function loadEntries(
+  engine: Engine, source: LoadSource | AsyncIterable<LentEntries>, call: LoadCall,
+): Promise<LoadResult> {
   const { abort, onProgress, bytesPerSecond, isSorted } = call
   return engine.operations.run({ kind: 'load', abort, onProgress }, async (operation) => {
     engine.checkWritable()
@@ -98,11 +101,13 @@ class Load {
   }
 
   /** Takes all entries. What the source throws is thrown. */
-  async take(source: LoadSource): Promise<void> {
+  async take(source: LoadSource | AsyncIterable<LentEntries>): Promise<void> {
     const { engine: { turns }, watched: { operation } } = this
     for await (const chunk of untilEnd(operation, chunked(source))) {
-      for (let i = 0; i < chunk.length; i++) {
-        const wait = this.put(chunk[i]!)
+      const lent = chunk instanceof LentEntries ? chunk : null
+      const count = lent === null ? (chunk as readonly LoadEntry[]).length : lent.count
+      for (let i = 0; i < count; i++) {
+        const wait = lent === null ? this.put((chunk as readonly LoadEntry[])[i]!) : this.putLent(lent, i)
         if (wait !== null) await wait
         if (i % ENTRIES_PER_LOOK === 0 && turns.isOverNow()) await turns.next()
       }
@@ -130,6 +135,19 @@ class Load {
     this.slab = this.newSlab(Math.max(needed, this.slabBytes))
     needed = this.slab.put(key, value, expiryMs)
     if (needed > 0) throw invalidArgument('the memory of a key or value grew during the call')
+    return this.room()
+  }
+
+  private putLent(lent: LentEntries, i: number): Promise<void> | null {
+    const { lifetimes } = this.engine.expiry
+    const expiresAt = lent.expiryMs(i)
+    const expiryMs = expiresAt === 0 ? lifetimes.expiryByDefaultMs() : lifetimes.expiryMs({ expiresAt })
+    this.slab ??= this.newSlab(this.slabBytes)
+    const needed = this.slab.putLent(lent, i, expiryMs)
+    if (needed === 0) return null
+    if (this.slab.entryCount > 0) this.beginRun(this.slab)
+    this.slab = this.newSlab(Math.max(needed, this.slabBytes))
+    this.slab.putLent(lent, i, expiryMs)
     return this.room()
   }
 
@@ -290,9 +308,11 @@ async function* untilEnd<T>(operation: Operation, chunks: AsyncGenerator<T>): As
   }
 }
 
-async function* chunked(source: LoadSource): AsyncGenerator<readonly LoadEntry[]> {
+async function* chunked(
+  source: LoadSource | AsyncIterable<LentEntries>,
+): AsyncGenerator<readonly LoadEntry[] | LentEntries> {
   if (Symbol.asyncIterator in source) {
-    for await (const item of source) yield isChunk(item) ? item : [item]
+    for await (const item of source) yield item instanceof LentEntries || isChunk(item) ? item : [item]
     return
   }
   // An entry at a time would wait for a promise each.

@@ -58,12 +58,6 @@ export interface EntryFacts {
   reason: string | null
 }
 
-/** One entry of a stream. */
-export interface ExportEntry extends EntryFacts {
-  key: Uint8Array
-  value: Uint8Array
-}
-
 const PLAIN: EntryFacts = { expiryMs: 0, seqNum: 0, source: null, reason: null }
 
 /** Gives what stands before the key of an entry. */
@@ -99,13 +93,13 @@ export function putPlainHead(
 
 /** An entry up to its value. */
 export interface EntryHead {
-  key: Uint8Array
+  keyStart: number
   facts: EntryFacts
   valueStart: number
   valueBytes: number
 }
 
-/** Reads an entry up to its value; the key is a view. Throws BadBytes, whose offset is a place in `bytes`. */
+/** Reads an entry up to its value, where its key ends. Throws BadBytes, whose offset is a place in `bytes`. */
 export function readHead(bytes: Uint8Array, at: number, end: number): EntryHead {
   if (end - at < HEAD_BYTES) throw new BadBytes(at, `an entry needs ${HEAD_BYTES} bytes, ${end - at} are left`)
   const flags = bytes[at + 4]! | (bytes[at + 5]! << 8)
@@ -122,7 +116,7 @@ export function readHead(bytes: Uint8Array, at: number, end: number): EntryHead 
   }
   const valueStart = keyStart + keyBytes
   if (valueStart > end) throw new BadBytes(keyStart, `a key of ${keyBytes} bytes, ${end - keyStart} are left`)
-  return { key: viewOf(bytes, keyStart, valueStart), valueStart, valueBytes, facts }
+  return { keyStart, valueStart, valueBytes, facts }
 }
 
 /** A view of bytes[start, end): what `subarray` gives, in half of the time. */

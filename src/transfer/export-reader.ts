@@ -11,8 +11,8 @@ import {
   unsupportedFormat, VarveError,
 } from '../base/index.js'
 import type { FileHeader } from '../base/index.js'
-import { END_BODY_BYTES, EXPORT_FRAME_BYTES_MAX, readEnd, readHead, UnknownPart, viewOf } from './export-format.js'
-import type { EntryHead, ExportEntry } from './export-format.js'
+import { END_BODY_BYTES, EXPORT_FRAME_BYTES_MAX, readEnd, readHead, UnknownPart } from './export-format.js'
+import type { EntryFacts, EntryHead } from './export-format.js'
 import type { ExportTotals } from './export-writer.js'
 
 const CUT_HINT = 'the export did not get to its end, or what came behind was lost: export it anew'
@@ -22,15 +22,26 @@ export function cutStream(file: string, offset: number, more = ''): VarveError {
   return corruption(file, offset, 'the stream is cut off here: it has no end', CUT_HINT + more)
 }
 
+export interface EntrySink {
+  /** Takes the next entry from where it stands, in memory that nobody writes any more. */
+  take(
+    key: Uint8Array, keyStart: number, keyEnd: number,
+    value: Uint8Array, valueStart: number, valueEnd: number, facts: EntryFacts,
+  ): void
+}
+
 /** A value of which not all has come. */
 interface LargeEntry {
   head: EntryHead
+  /** The memory in which the key stands. */
+  keyMemory: Uint8Array
   parts: Uint8Array[]
   bytes: number
 }
 
 export class ExportReader {
   private readonly file: string
+  private readonly sink: EntrySink
   /** What the stream says of itself; null until its header was read. */
   header: FileHeader | null = null
   private seed = 0
@@ -47,25 +58,24 @@ export class ExportReader {
   private isEnded = false
 
   /** `file` names the stream in errors. */
-  constructor(file: string) {
+  constructor(file: string, sink: EntrySink) {
     this.file = file
+    this.sink = sink
   }
 
   /**
-   * Takes the next bytes, which are the caller's again when it returns; gives the entries that are whole now, in memory
-   * of their own. Throws CORRUPTION, or UNSUPPORTED_FORMAT.
+   * Takes the next bytes, which are the caller's again when it returns; the sink has the entries that are whole now.
+   * Throws CORRUPTION, or UNSUPPORTED_FORMAT.
    */
-  push(bytes: Uint8Array): ExportEntry[] {
-    const entries: ExportEntry[] = []
+  push(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length;) {
       if (this.isEnded) throw corruption(this.file, this.offset, 'bytes behind the end of the stream')
       const count = Math.min(bytes.length - at, this.buffer.length - this.filled)
       this.buffer.set(bytes.subarray(at, at + count), this.filled)
       this.filled += count
       at += count
-      if (this.filled === this.buffer.length) this.onFilled(entries)
+      if (this.filled === this.buffer.length) this.onFilled()
     }
-    return entries
   }
 
   /** Says how much there was. Throws CORRUPTION when the stream was cut off. */
@@ -74,13 +84,13 @@ export class ExportReader {
     return { count: this.count, bytes: this.offset }
   }
 
-  private onFilled(entries: ExportEntry[]): void {
+  private onFilled(): void {
     if (this.header === null) {
       this.header = decodeFileHeader(this.buffer, 'varvexpt', this.file)
       this.seed = fileSeed(this.header)
       this.goOn()
     } else if (this.hasFrameHeader) {
-      this.onFrame(entries)
+      this.onFrame()
     } else {
       this.onFrameHeader()
     }
@@ -120,7 +130,7 @@ export class ExportReader {
     if (large !== null) throw corruption(file, offset, 'the end stands in the middle of a value')
   }
 
-  private onFrame(entries: ExportEntry[]): void {
+  private onFrame(): void {
     const { buffer, frame, file, offset } = this
     if (readFrame(buffer, 0, buffer.length, offset, this.seed, EXPORT_FRAMES, frame) !== 'good') {
       throw corruption(file, offset, 'the body of the frame is not what its checksum says')
@@ -128,8 +138,8 @@ export class ExportReader {
     const start = FRAME_HEADER_BYTES
     const end = start + frame.bodyBytes
     if (frame.type === FrameType.exportEnd) this.onEnd(start)
-    else if (this.large !== null) this.addPart(buffer.subarray(start, end), entries)
-    else this.readEntries(start, end, entries)
+    else if (this.large !== null) this.addPart(buffer.subarray(start, end))
+    else this.readEntries(start, end)
     this.goOn()
   }
 
@@ -142,19 +152,19 @@ export class ExportReader {
     this.isEnded = true
   }
 
-  private readEntries(start: number, end: number, entries: ExportEntry[]): void {
-    const { buffer, frame: { count } } = this
+  private readEntries(start: number, end: number): void {
+    const { buffer, sink, frame: { count } } = this
     let at = start
     for (let i = 0; i < count; i++) {
       const head = this.readHead(at, end)
       const { valueStart, valueBytes } = head
       if (valueBytes > end - valueStart) {
         if (count > 1) throw this.badEntry(valueStart, `a value of ${valueBytes} bytes, ${end - valueStart} are left`)
-        this.large = { head, parts: [buffer.subarray(valueStart, end)], bytes: end - valueStart }
+        this.large = { head, keyMemory: buffer, parts: [buffer.subarray(valueStart, end)], bytes: end - valueStart }
         at = end
       } else {
         at = valueStart + valueBytes
-        entries.push(entryOf(head, viewOf(buffer, valueStart, at)))
+        sink.take(buffer, head.keyStart, valueStart, buffer, valueStart, at, head.facts)
       }
     }
     if (at !== end) throw this.badEntry(at, `${end - at} bytes behind the last entry`)
@@ -175,11 +185,11 @@ export class ExportReader {
     return corruption(this.file, this.offset + at, what)
   }
 
-  private addPart(part: Uint8Array, entries: ExportEntry[]): void {
+  private addPart(part: Uint8Array): void {
     const large = this.large!
     large.parts.push(part)
     large.bytes += part.length
-    const { head, parts, bytes } = large
+    const { head, keyMemory, parts, bytes } = large
     if (bytes > head.valueBytes || part.length === 0) {
       throw corruption(this.file, this.offset, `with this part ${bytes} of ${head.valueBytes} bytes are there`)
     }
@@ -191,10 +201,6 @@ export class ExportReader {
       value.set(each, at)
       at += each.length
     }
-    entries.push(entryOf(head, value))
+    this.sink.take(keyMemory, head.keyStart, head.valueStart, value, 0, bytes, head.facts)
   }
-}
-
-function entryOf({ key, facts }: EntryHead, value: Uint8Array): ExportEntry {
-  return { key, value, expiryMs: facts.expiryMs, seqNum: facts.seqNum, source: facts.source, reason: facts.reason }
 }

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { KiB, MiB, SeededRandom } from '../base/index.js'
 import { expectError } from '../../test/support/harness/expect-error.js'
-import { readExport } from '../../test/support/samples/read-export.js'
+import { entriesInto, readExport } from '../../test/support/samples/read-export.js'
+import type { ExportEntry } from '../../test/support/samples/read-export.js'
 import { ExportReader } from './export-reader.js'
 import { ExportWriter } from './export-writer.js'
-import type { ExportEntry } from './export-format.js'
 
 function origin(seed = 1) {
   return { databaseId: new Uint8Array(16).fill(7), lineage: 5, random: new SeededRandom(seed) }
@@ -25,11 +25,11 @@ function streamOf(entries: readonly ({ key: Uint8Array; value: Uint8Array } & Pa
 
 /** What a reader makes of the bytes, given in pieces of at most so many. */
 function read(bytes: Uint8Array, pieceBytes = bytes.length): ExportEntry[] {
-  const reader = new ExportReader('stream')
   const entries: ExportEntry[] = []
+  const reader = new ExportReader('stream', entriesInto(entries))
   for (let at = 0; at < bytes.length; at += pieceBytes) {
     const piece = bytes.slice(at, at + pieceBytes)
-    entries.push(...reader.push(piece))
+    reader.push(piece)
     piece.fill(0xaa) // it is the caller's again
   }
   reader.end()

@@ -7,7 +7,7 @@ import { invalidArgument, toHex, VarveError } from '../base/index.js'
 import { checkApart, placeOf } from '../directory/index.js'
 import type { Engine } from '../engine/index.js'
 import { loadEntries } from '../ingest/index.js'
-import type { LoadResult, LoadSource } from '../ingest/index.js'
+import type { LoadResult } from '../ingest/index.js'
 import { openEngine } from '../open/index.js'
 import { ProgressMeter } from '../report/index.js'
 import type { ImportCall, ImportFormat, ImportReport } from './import-call.js'
@@ -107,7 +107,7 @@ async function load(engine: Engine, origin: Origin, call: ImportCall): Promise<D
   const sieve = new ImportSieve(clock, plan.onlyMissing && plan.isIntoExisting ? engine : null)
   const { anyComparator } = plan
   const isLevel = 'dir' in origin
-  const source: LoadSource = isLevel
+  const source = isLevel
     ? levelEntries({ vfs, dir: origin.dir, clock, anyComparator, abort }, sieve, progress)
     : streamEntries(origin.stream, plan, sieve, progress)
   const isSorted = plan.isSorted || isLevel

@@ -7,12 +7,13 @@
 import { corruption, KiB } from '../base/index.js'
 import type { Clock } from '../base/index.js'
 import type { Engine } from '../engine/index.js'
-import type { LoadEntry } from '../ingest/index.js'
+import { LentEntries } from '../ingest/index.js'
 import { momentAt, PointReader } from '../read/index.js'
 import { problemOf } from '../report/index.js'
 import type { Problem, ProgressMeter } from '../report/index.js'
 import { CsvReader } from './csv-reader.js'
 import type { EntryReader, OnBadLine, ReadEntry } from './entry-codec.js'
+import { viewOf } from './export-format.js'
 import { ExportReader } from './export-reader.js'
 import type { ImportPlan } from './import-call.js'
 import type { KnownInput } from './import-source.js'
@@ -35,6 +36,9 @@ class ImportCounts {
 /** Says which entries go on. */
 export class ImportSieve {
   readonly counts = new ImportCounts()
+  /** The entries that go on; whoever loads them clears them. */
+  readonly passed = new LentEntries()
+  private timeMs = 0
   private readonly clock: Clock
   /** The database whose keys stay as they are; null when all are replaced. */
   private readonly keeping: Engine | null
@@ -45,17 +49,21 @@ export class ImportSieve {
     this.keeping = keeping
   }
 
-  sift(entries: readonly ReadEntry[]): LoadEntry[] {
-    const { counts } = this
-    const timeMs = this.clock.wallMs()
-    const loaded: LoadEntry[] = []
-    counts.readCount += entries.length
-    for (const { key, value, expiryMs } of entries) {
-      if (expiryMs !== 0 && expiryMs <= timeMs) counts.expiredCount++
-      else if (this.keeping !== null && this.isThere(this.keeping, key)) counts.keptCount++
-      else loaded.push(expiryMs === 0 ? { key, value } : { key, value, expiresAt: expiryMs })
-    }
-    return loaded
+  /** Called now and then: the time at which entries have expired or not. */
+  look(): void {
+    this.timeMs = this.clock.wallMs()
+  }
+
+  /** Takes an entry from where it stands; `expiryMs`: 0 for never. */
+  take(
+    key: Uint8Array, keyStart: number, keyEnd: number,
+    value: Uint8Array, valueStart: number, valueEnd: number, { expiryMs }: { expiryMs: number },
+  ): void {
+    const { counts, keeping } = this
+    counts.readCount++
+    if (expiryMs !== 0 && expiryMs <= this.timeMs) counts.expiredCount++
+    else if (keeping !== null && this.isThere(keeping, viewOf(key, keyStart, keyEnd))) counts.keptCount++
+    else this.passed.add(key, keyStart, keyEnd, value, valueStart, valueEnd, expiryMs)
   }
 
   private isThere(engine: Engine, key: Uint8Array): boolean {
@@ -63,53 +71,74 @@ export class ImportSieve {
   }
 }
 
-/** The entries of a stream, in arrays, which are empty where nothing of a part goes on. */
+/** The entries of a stream, some at a time; none where nothing of a part goes on. */
 export async function* streamEntries(
   { input, first, format }: KnownInput, plan: ImportPlan, sieve: ImportSieve, progress: ProgressMeter,
-): AsyncGenerator<LoadEntry[], void, undefined> {
-  const { counts } = sieve
-  const reader = newReader(format, input.name, plan, badLines(counts, input.name, plan.maxErrors))
+): AsyncGenerator<LentEntries, void, undefined> {
+  const { counts, passed } = sieve
+  const reader = newReader(format, input.name, plan, sieve)
   progress.setTotals(input.size, null)
   for (let piece: Uint8Array | null = first; piece !== null; piece = await input.next()) {
     // Who takes the entries gives way to others between two parts.
     for (let at = 0; at < piece.length; at += PART_BYTES) {
       const part = piece.subarray(at, at + PART_BYTES)
       counts.bytes += part.length
-      const entries = sieve.sift(reader.push(part))
-      progress.add(part.length, entries.length)
-      yield entries
+      sieve.look()
+      reader.push(part)
+      progress.add(part.length, passed.count)
+      yield passed
+      passed.clear()
     }
   }
-  const last = sieve.sift(reader.end())
-  if (last.length > 0) yield last
+  sieve.look()
+  reader.end()
+  if (passed.count > 0) yield passed
+  passed.clear()
 }
 
-function newReader(format: KnownInput['format'], name: string, plan: ImportPlan, onBadLine: OnBadLine): EntryReader {
+/** Bytes in; the sieve gets the entries. */
+interface SievedReader {
+  push(bytes: Uint8Array): void
+  end(): void
+}
+
+function newReader(
+  format: KnownInput['format'], name: string, plan: ImportPlan, sieve: ImportSieve,
+): SievedReader {
+  const onBadLine = badLines(sieve.counts, name, plan.maxErrors)
   switch (format) {
     case 'varve':
-      return new VarveStream(name)
+      // It has no lines, and nothing of it can be left out.
+      return new ExportReader(name, sieve)
     case 'jsonl':
-      return new JsonlReader(name, onBadLine)
+      return new SievedLines(new JsonlReader(name, onBadLine), sieve)
     case 'csv':
-      return new CsvReader(name, plan, onBadLine)
+      return new SievedLines(new CsvReader(name, plan, onBadLine), sieve)
   }
 }
 
-/** A varve stream has no lines, and nothing of it can be left out. */
-class VarveStream implements EntryReader {
-  private readonly reader: ExportReader
+class SievedLines implements SievedReader {
+  private readonly reader: EntryReader
+  private readonly sieve: ImportSieve
 
-  constructor(name: string) {
-    this.reader = new ExportReader(name)
+  constructor(reader: EntryReader, sieve: ImportSieve) {
+    this.reader = reader
+    this.sieve = sieve
   }
 
-  push(bytes: Uint8Array): ReadEntry[] {
-    return this.reader.push(bytes)
+  push(bytes: Uint8Array): void {
+    this.takeAll(this.reader.push(bytes))
   }
 
-  end(): ReadEntry[] {
-    this.reader.end()
-    return []
+  end(): void {
+    this.takeAll(this.reader.end())
+  }
+
+  private takeAll(entries: readonly ReadEntry[]): void {
+    for (const entry of entries) {
+      const { key, value } = entry
+      this.sieve.take(key, 0, key.length, value, 0, value.length, entry)
+    }
   }
 }
 

@@ -4,10 +4,12 @@
  */
 import type { AbortWatch, Clock } from '../base/index.js'
 import { readLevelDatabase } from '../leveldb/index.js'
-import type { LoadEntry } from '../ingest/index.js'
+import type { LentEntries } from '../ingest/index.js'
 import type { ProgressMeter } from '../report/index.js'
 import type { Vfs } from '../vfs/index.js'
 import type { ImportSieve } from './import-entries.js'
+
+const FOR_EVER = { expiryMs: 0 }
 
 export interface LevelSource {
   vfs: Vfs
@@ -17,14 +19,15 @@ export interface LevelSource {
   abort: AbortWatch | null
 }
 
-/** The live entries of a LevelDB database, in arrays that are not empty. They ascend. */
+/** The live entries of a LevelDB database, some at a time. They ascend. */
 export async function* levelEntries(
   { vfs, dir, ...options }: LevelSource, sieve: ImportSieve, progress: ProgressMeter,
-): AsyncGenerator<LoadEntry[], void, undefined> {
+): AsyncGenerator<LentEntries, void, undefined> {
   const { chunks, report } = readLevelDatabase(vfs, dir, { ...options, meter: progress })
   for await (const chunk of chunks) {
-    const entries = sieve.sift(chunk.map(({ key, value }) => ({ key, value, expiryMs: 0 })))
-    if (entries.length > 0) yield entries
+    for (const { key, value } of chunk) sieve.take(key, 0, key.length, value, 0, value.length, FOR_EVER)
+    if (sieve.passed.count > 0) yield sieve.passed
+    sieve.passed.clear()
   }
   sieve.counts.bytes = report.readBytes
 }

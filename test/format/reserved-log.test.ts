@@ -8,9 +8,13 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { EncodingFlag, EntryKind, FILE_HEADER_BYTES, FrameFlag, FrameType, VersionFlag } from '../../src/base/index.js'
+import {
+  BadBytes, EncodingFlag, EntryKind, FILE_HEADER_BYTES, FrameFlag, FrameType, VersionFlag,
+} from '../../src/base/index.js'
 import { runCommandLine } from '../../src/cli/command-line.js'
 import { Varve, VarveError } from '../../src/index.js'
+import { decodeNote, encodeNote } from '../../src/wal/index.js'
+import type { NotedStretch } from '../../src/wal/index.js'
 import { directoryState } from '../support/databases/directory-state.js'
 import { keyOperations, readBatches } from '../support/databases/follower.js'
 import { LogCraft } from '../support/samples/log-crafting.js'
@@ -85,6 +89,8 @@ async function refuses(crafted: Crafted, code: string, what: string, shift: numb
 
 const NEWER = ', which this version does not know'
 const BODY = 40
+/** Where the frame behind the predecessor frame stands. */
+const SECOND_FRAME = 200
 const APART = FrameFlag.valuesApart
 const { checksum, keyspace } = EncodingFlag
 const entry = (more: Partial<CraftedEntry>): CraftedFrame => ({ entries: [{ key: 'key', value: 'value', ...more }] })
@@ -216,6 +222,68 @@ describe('a log with what no version writes is corrupt', () => {
     it(what, () => refuses(craftedDir(frame), 'CORRUPTION', what, shift))
   }
 })
+
+describe('an ingest note', () => {
+  /** A log that goes on with these frames right behind the first one. */
+  function noteDir(...frames: CraftedFrame[]): Crafted {
+    const crafted = craftedDir(entry({}))
+    const file = path.join(crafted.dir, crafted.log)
+    const { craft } = LogCraft.behind(readFileSync(file).fill(0, SECOND_FRAME))
+    const [at] = frames.map((frame) => craft.frame(frame))
+    writeFileSync(file, craft.finish(64))
+    return { ...crafted, at: at! }
+  }
+  const note: CraftedFrame = { type: FrameType.ingestNote, firstSeqNum: 1, count: 1 }
+
+  it('stands behind the first frame, and nowhere else', () =>
+    refuses(craftedDir({ ...note, entries: [] }), 'CORRUPTION', 'ingest note behind other frames', 0))
+
+  it('has no extensions', () => {
+    const crafted = noteDir({ ...note, extensions: [{ type: 1, content: 'here' }] })
+    return refuses(crafted, 'UNSUPPORTED_FORMAT', `ingest note with extensions${NEWER}`, 0)
+  })
+
+  it('is cut off where the manifest has no such edit, and is damage where frames stand behind it', async () => {
+    const alone = noteDir(note)
+    for (const readOnly of [true, false]) {
+      const db = await Varve.open(alone.dir, { ...OPTIONS, readOnly })
+      assert.deepEqual([...db.keysSync()], [])
+      await db.close()
+    }
+    const { dir, log, at } = noteDir(note, { ...entry({}), firstSeqNum: 2 })
+    const before = filesState(dir)
+    for (const readOnly of [true, false]) {
+      const found = await refusal(dir, readOnly)
+      assert.match(found, /^CORRUPTION: .* tables from outside with sequence number 1, of which the manifest has none/)
+      assert.ok(found.includes(`${log} at offset `) && at === SECOND_FRAME)
+    }
+    assert.deepEqual(filesState(dir), before)
+  })
+
+  it('with a body that nobody writes is no note', () => {
+    const stretches = [{ entryCount: 3, lower: Buffer.from('a'), upper: Buffer.from('c'), isUpperInside: true }]
+    const { body, count } = encodeNote(stretches)
+    assert.deepEqual(plainNote(decodeNote(body, 0, body.length, count)), plainNote(stretches))
+    const broken = (change: (bytes: Uint8Array) => Uint8Array, noted = count) => () => {
+      const bytes = change(body.slice())
+      decodeNote(bytes, 0, bytes.length, noted)
+    }
+    const set = (at: number, value: number) => broken((bytes) => (bytes[at] = value, bytes))
+    assert.throws(set(8, 3), /upper bound of kind 3/)
+    assert.throws(set(12, 1), BadBytes)
+    assert.throws(set(7, 0xff), BadBytes, 'an entry count of 2^56')
+    assert.throws(set(18, 2), BadBytes, 'a bound longer than a key may be')
+    assert.throws(broken((bytes) => bytes, 2), BadBytes, 'fewer stretches than it says')
+    assert.throws(broken((bytes) => bytes, 0), /bytes behind the last stretch/)
+    for (let length = 0; length < body.length; length++) {
+      assert.throws(broken((bytes) => bytes.subarray(0, length)), BadBytes, `${length} bytes`)
+    }
+  })
+})
+
+const plainNote = (stretches: readonly NotedStretch[]) =>
+  stretches.map(({ lower, upper, ...rest }) => ({ lower: `${textOf(lower)}`, upper: textOf(upper), ...rest }))
+const textOf = (bytes: Uint8Array | null) => (bytes === null ? null : Buffer.from(bytes).toString())
 
 describe('what readers take though nobody writes it yet', () => {
   const large = 'large '.repeat(1000)

@@ -140,3 +140,27 @@ test('a lineage behind the first group', async () => {
   const message = `${name} at offset ${at}: key order or lineage behind the first group`
   for (const readOnly of [true, false]) assert.equal(await outcome(files, readOnly), `CORRUPTION: ${message}`)
 })
+
+test('ING-4: in the record of a table from outside origin and number stand together, and are right', async () => {
+  const origin = (fileNum: number, idBytes = 16): CraftedField =>
+    ({ tag: 5, value: new ByteWriter().raw(new Uint8Array(idBytes).fill(3)).u53(fileNum).finish() })
+  const number = (seqNum: number): CraftedField => ({ tag: 6, value: new ByteWriter().u53(seqNum).finish() })
+  const { largestSeqNum } = table.facts
+  const cases: [code: string, what: RegExp, ...fields: CraftedField[]][] = [
+    ['CORRUPTION', /sequence number 1 for a table without an origin/, number(1)],
+    ['CORRUPTION', /sequence number 0 for a table without an origin/, origin(0), number(0)],
+    ['CORRUPTION', /field 5 behind field 5/, origin(0), origin(0)],
+    ['CORRUPTION', /ING-4: sequence numbers 1 to 1 of a table from outside that has 0/, origin(0)],
+    ['CORRUPTION', /ING-4: sequence numbers 1 to 1 of a table from outside that has 9/, origin(0), number(9)],
+    ['CORRUPTION', /a table from outside with logs/, origin(0), number(largestSeqNum)],
+    ['CORRUPTION', /./, origin(0, 7), number(largestSeqNum)],
+    ['UNSUPPORTED_FORMAT', /a table of another database, file number 12/, origin(12), number(largestSeqNum)],
+  ]
+  for (const [code, what, ...fields] of cases) {
+    const { image: files } = recordField(...fields)
+    for (const readOnly of [true, false]) {
+      const found = await outcome(files, readOnly)
+      assert.ok(found.startsWith(`${code}: `) && what.test(found), `${String(what)}: ${found}`)
+    }
+  }
+})

@@ -1,10 +1,14 @@
 /** The format of a table: a small one is written byte for byte as in table.txt; UPDATE=1 rewrites that. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { SeededRandom, systemClock } from '../../src/base/index.js'
+import { TableFile } from '../../src/ingest/index.js'
 import { Codec, describeTable } from '../../src/sstable/index.js'
+import { MemoryVfs } from '../../src/testing.js'
 import { assertGolden } from '../support/harness/golden.js'
 import { expiring, sampleEntries, sampleSpans, TABLE_NAME, writeTable } from '../support/samples/table-samples.js'
 import type { Entry } from '../support/samples/table-samples.js'
+import { bytesOf } from '../support/samples/manifest-samples.js'
 import { sectionsText } from '../support/text/sections-text.js'
 
 /** A part of the sample that still has two blocks, versions, a tombstone. */
@@ -49,6 +53,21 @@ for (const [name, codec] of [['table-expiry.txt', Codec.none], ['table-expiry-pa
     assertGolden(name, `${sectionsText(describe())}${data}`)
   })
 }
+
+test('a small table from outside is written as its annotated dump says', async () => {
+  const [vfs, path] = [new MemoryVfs(), '/outside.table']
+  const settings = { blockBytes: 1024, codec: Codec.none }
+  const call = { vfs, clock: systemClock, random: new SeededRandom(1), settings }
+  const writer = await TableFile.begin(path, call)
+  for (let i = 0; i < 24; i++) writer.add(`key ${String(i).padStart(3, '0')}`, `value ${i}`.repeat(5), {})
+  writer.add('late', 'expires', { expiresAt: 2 ** 41 })
+  writer.delRange({ lower: bytesOf('key'), upper: bytesOf('kez') })
+  await writer.finish()
+  const file = vfs.openSync(path, 'read')
+  const describe = () => describeTable({ file, name: '000000.table' })
+  const data = Array.from(describe(), (section) => `${JSON.stringify(section.data)}\n`).join('')
+  assertGolden('table-outside.txt', `${sectionsText(describe())}${data}`)
+})
 
 const LAYOUTS = [{}, { layout: 'columns' }, { codec: Codec.packed }] as const
 

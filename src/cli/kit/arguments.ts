@@ -66,6 +66,17 @@ export function words(name: string, what: string, help: Help): Positional<readon
   return { name: `[${name}…]`, what, help, count: 'many', isBytes: false, read: (all) => all }
 }
 
+/** All words that are left, at least one. */
+export function someWords(name: string, what: string, help: Help): Positional<readonly string[]> {
+  return {
+    name: `${name}…`, what, help, count: 'many', isBytes: false,
+    read(all) {
+      if (all.length === 0) throw new UsageError(`${name} is missing: ${what}`)
+      return all
+    },
+  }
+}
+
 /** A key or value, which may be empty. */
 export function bytesWord(name: string, what: string, help: Help): Positional<Uint8Array> {
   return { name, what, help, count: 'one', isBytes: true, read: ([text], form) => readBytes(text!, form, name) }
@@ -81,12 +92,10 @@ export function optionalBytesWord(name: string, what: string, help: Help): Posit
 
 /** Keys, at least one. */
 export function bytesWords(name: string, what: string, help: Help): Positional<readonly Uint8Array[]> {
+  const some = someWords(name, what, help)
   return {
-    name: `${name}…`, what, help, count: 'many', isBytes: true,
-    read(all, form) {
-      if (all.length === 0) throw new UsageError(`${name} is missing: ${what}`)
-      return all.map((text) => readBytes(text, form, name))
-    },
+    ...some, isBytes: true,
+    read: (all, form) => some.read(all, form).map((text) => readBytes(text, form, name)),
   }
 }
 

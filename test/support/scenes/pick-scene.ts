@@ -36,14 +36,18 @@ export function drawnTables(text: string): TableFacts[] {
     sampleTable(fileNum, keys, { ...counts, rawBytes, valueFiles, spans: drawnSpans(deleted, 10 * fileNum + 9) }))
 }
 
-/** Draws `c-x+y-`: ranges that are deleted, the last of which has no end. */
-function drawnSpans(text: string, seqNum: number): SpanFacts | null {
+/** Draws `c-x+y-`: ranges that are deleted, the last of which has no end; `c-x@95` by two tombstones, the older 95. */
+function drawnSpans(text: string, newest: number): SpanFacts | null {
   if (text === '') return null
+  let count = 0
   const widest = text.split('+').map((range) => {
-    const [lower = '', upper = ''] = range.split('-')
+    const [keys = '', oldest] = range.split('@')
+    const [lower = '', upper = ''] = keys.split('-')
+    count += oldest === undefined ? 1 : 2
+    const seqNum = oldest === undefined ? newest : Number(oldest)
     return { lower: Buffer.from(lower), upper: upper === '' ? null : Buffer.from(upper), seqNum }
   })
-  return { count: widest.length, lower: widest[0]!.lower, upper: widest.at(-1)!.upper, widest }
+  return { count, lower: widest[0]!.lower, upper: widest.at(-1)!.upper, widest }
 }
 
 /** Draws `40..43w 1000 named8`: value logs of so many bytes, logs that were promoted, named in a log. */

@@ -11,8 +11,8 @@
  *     level0 0: 5 | 6: 1 → 6
  *
  * A table is its number, or the numbers of many alike, its keys, and, where they are not 100, 10, 0 and 0, its bytes,
- * its entries, how many of these are tombstones and hidden, `dc-x`, the ranges that it deletes with number 10 n + 9,
- * and the bytes that it points to in value logs. These are
+ * its entries, how many of these are tombstones and hidden, `dc-x`, the ranges that it deletes with number 10 n + 9
+ * (`dc-x@95`: a part with that number, a part with 95), and the bytes that it points to in value logs. These are
  * told with the bytes put into each; `w` is a log that was promoted, and `named` says which log names its values.
  * Table n has the sequence numbers 10 n to 10 n + 9, so the higher the number, the newer. Settings stand behind
  * `version`, or behind one question. Each question is answered by one line, except `manual`, which has a line for each
