@@ -6,10 +6,13 @@
  */
 import { directoryError, errnoOf, ioError, runAsync, VarveError } from '../base/index.js'
 import type { FileNum, FileOrigin } from '../base/index.js'
-import { moveMarker, namesIn } from '../directory/index.js'
+import { lastName, moveMarker, namesIn } from '../directory/index.js'
 import { createManifest } from '../manifest/index.js'
 import type { Version } from '../manifest/index.js'
 import type { Vfs } from '../vfs/index.js'
+
+/** Errors by which a file system says that something was made under the name meanwhile. */
+const TAKEN = new Set(['EEXIST', 'ENOTEMPTY', 'ENOTDIR'])
 
 export class Target {
   readonly vfs: Vfs
@@ -39,9 +42,7 @@ export class Target {
       const info = await vfs.stat(target)
       const isThere = info !== null
       if (isThere && (info.kind !== 'directory' || (await vfs.list(target)).length > 0)) {
-        throw new VarveError('ALREADY_EXISTS', `${target} exists, and is no empty directory`, {
-          hint: 'name a directory that does not exist yet',
-        })
+        throw takenError(target)
       }
       return new Target(vfs, { location, parent, dir: `${location}.tmp.${suffix}`, isThere })
     } catch (error) {
@@ -79,15 +80,17 @@ export class Target {
 
   private async takeName(): Promise<void> {
     const { vfs, dir, location, parent } = this
+    const own = (await vfs.stat(dir))?.identity
     try {
       if (this.isThere) await vfs.rmdir(location)
       await vfs.rename(dir, location)
       await vfs.syncDir(parent)
       this.isMade = false
     } catch (error) {
-      const hasName = await vfs.stat(dir).then((info) => info === null, () => false)
+      // What somebody else has made under the name meanwhile stays.
+      const hasName = await vfs.stat(location).then((info) => info !== null && info.identity === own, () => false)
       if (hasName) await vfs.rename(location, dir).catch(() => undefined)
-      throw ioError(error, 'naming', location)
+      throw TAKEN.has(errnoOf(error)) ? takenError(location) : ioError(error, 'naming', location)
     }
   }
 
@@ -97,6 +100,12 @@ export class Target {
     this.isMade = false
     await removeDirectory(this.vfs, this.dir)
   }
+}
+
+function takenError(target: string): VarveError {
+  return new VarveError('ALREADY_EXISTS', `${target} exists, and is no empty directory`, {
+    hint: 'name a directory that does not exist yet',
+  })
 }
 
 /**
@@ -121,12 +130,6 @@ export async function removeDirectory(vfs: Vfs, dir: string): Promise<void> {
   const names = await namesIn(dir, vfs).catch(() => [])
   for (const name of names) await vfs.unlink(vfs.join(dir, name)).catch(() => undefined)
   await vfs.rmdir(dir).catch(() => undefined)
-}
-
-/** The last name of a path. */
-function lastName(vfs: Vfs, path: string): string {
-  const ends = vfs.join('a', 'b').includes('\\') ? /[^\\/]+(?=[\\/]*$)/ : /[^/]+(?=\/*$)/
-  return ends.exec(path)?.[0] ?? path
 }
 
 function checkApart(vfs: Vfs, location: string, source: string): void {

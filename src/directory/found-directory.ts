@@ -100,3 +100,9 @@ export async function lockFor(dir: string, vfs: Vfs): Promise<VfsLock> {
     throw directoryError(error, 'lock', dir)
   }
 }
+
+/** The last name of a path, without separators behind it. */
+export function lastName(vfs: Vfs, path: string): string {
+  const ends = vfs.join('a', 'b').includes('\\') ? /[^\\/]+(?=[\\/]*$)/ : /[^/]+(?=\/*$)/
+  return ends.exec(path)?.[0] ?? path
+}

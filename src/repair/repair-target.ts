@@ -9,6 +9,7 @@ import {
   SALVAGED_DIRECTORY, VarveError,
 } from '../base/index.js'
 import type { FileHeader, FileMagic, FileNum, FileOrigin, Random } from '../base/index.js'
+import { lastName } from '../directory/index.js'
 import { UniqueNames } from '../engine/index.js'
 import type { Version } from '../manifest/index.js'
 import { writeManifest } from '../versions/index.js'
@@ -33,8 +34,11 @@ export interface TargetPlan {
   work: Work
 }
 
-/** Throws unless nothing stands at the path, and it is neither inside of the source nor around it. */
-export async function checkTarget(vfs: Vfs, source: string, target: string): Promise<void> {
+/**
+ * Gives the real path of the target. Throws unless nothing stands there, and it is neither inside of the source nor
+ * around it.
+ */
+export async function checkTarget(vfs: Vfs, source: string, target: string): Promise<string> {
   try {
     if ((await vfs.stat(target)) !== null) {
       throw new VarveError('ALREADY_EXISTS', `${target} exists`, { hint: 'give a path at which there is nothing yet' })
@@ -42,7 +46,7 @@ export async function checkTarget(vfs: Vfs, source: string, target: string): Pro
     const parent = await realParent(vfs, target)
     for (let at = parent; ; at = vfs.parent(at)) {
       if (at === source) throw invalidArgument('the target must not lie inside of the source')
-      if (vfs.parent(at) === at) return
+      if (vfs.parent(at) === at) return vfs.join(parent, lastName(vfs, target))
     }
   } catch (error) {
     if (VarveError.is(error)) throw error

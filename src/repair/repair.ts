@@ -56,9 +56,9 @@ export async function repairDirectory(plan: RepairPlan): Promise<RepairReport> {
   const source = await vfs.realPath(plan.source)
   const names = await namesIn(source, vfs)
   checkNotForeign(source, names)
-  await checkTarget(vfs, source, plan.target)
+  const target = await checkTarget(vfs, source, plan.target)
   await checkNotLocked(vfs, source)
-  return await new Repair(plan, source, names).run()
+  return await new Repair({ ...plan, target }, source, names).run()
 }
 
 /** Throws LOCKED while a live process holds the source. It takes no lock: that would be a write. */

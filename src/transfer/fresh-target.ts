@@ -6,7 +6,7 @@
  * Invariants: EXP-5 the target is not there, or empty as it was, until the import is whole, closed and synced.
  */
 import { errnoOf, ioError, LOCK_FILE_NAME, parseFileName, VarveError } from '../base/index.js'
-import { findDirectory } from '../directory/index.js'
+import { findDirectory, lastName } from '../directory/index.js'
 import { UniqueNames } from '../engine/index.js'
 import type { ResolvedOptions } from '../engine/index.js'
 import type { Vfs } from '../vfs/index.js'
@@ -68,9 +68,8 @@ function takenError(target: string): VarveError {
 
 /** The path as it is, when its directory is there. */
 async function pathOf(vfs: Vfs, target: string): Promise<string> {
-  const path = target.replace(/(?<=.)[\\/]+$/, '')
-  const parent = vfs.parent(path)
-  if ((await findDirectory(parent, vfs)) !== null) return path
+  const parent = vfs.parent(target)
+  if ((await findDirectory(parent, vfs)) !== null) return vfs.join(await vfs.realPath(parent), lastName(vfs, target))
   throw new VarveError('NOT_FOUND', `${parent}, where ${target} should be made, does not exist`)
 }
 

@@ -381,6 +381,17 @@ test('a target that is taken, has no parent, or is inside of the database is ref
   await place.close()
 })
 
+test('CP-4: of several that make one target at once, one does, and the others hear that it is there', async () => {
+  const place = new Place('node')
+  const db = await place.open()
+  await db.put('a', '1')
+  const target = newDirectory()
+  const made = [1, 2, 3].map(() => db.checkpoint(target).then(() => 'made', (error: VarveError) => error.code))
+  assert.deepEqual((await Promise.all(made)).sort(), ['ALREADY_EXISTS', 'ALREADY_EXISTS', 'made'])
+  assert.ok((await Varve.verify(target)).ok)
+  await place.close()
+})
+
 test('options that are wrong are refused', async () => {
   const place = new Place('memory')
   const db = await place.open()
