@@ -79,6 +79,10 @@ class Load {
   private failure: { error: unknown } | null = null
   private readonly made = new Set<FileNum>()
   private wake: () => void = () => undefined
+  /** Ends the wait for the source. */
+  private giveUp: (reason: unknown) => void = () => undefined
+  /** True while the source is asked for the next chunk. */
+  private isAsking = false
   /** False once a run begins before the end of the one before it: then runs are merged, and need not be synced. */
   private isAscending = true
   private last: TableFacts | null = null
@@ -100,17 +104,42 @@ class Load {
 
   /** Takes all entries. What the source throws is thrown. */
   async take(source: LoadSource): Promise<void> {
-    const { turns } = this.engine
-    for await (const chunk of chunked(source)) {
-      for (let i = 0; i < chunk.length; i++) {
-        const wait = this.put(chunk[i]!)
-        if (wait !== null) await wait
-        if (i % ENTRIES_PER_LOOK === 0 && turns.isOverNow()) await turns.next()
+    const chunks = chunked(source)
+    this.watched.operation.tell((reason) => this.giveUp(reason))
+    try {
+      for (;;) {
+        const { value: chunk, done } = await this.nextOf(chunks)
+        if (done === true) break
+        await this.takeChunk(chunk)
       }
-      this.check()
+    } catch (error) {
+      const closed = chunks.return(undefined).catch(() => undefined)
+      if (!this.isAsking) await closed
+      throw error
     }
     if (this.slab !== null) this.beginRun(this.slab)
     this.slab = null
+  }
+
+  /** Asks for the next chunk. A source that never answers keeps neither the call nor a close. */
+  private nextOf(chunks: AsyncGenerator<readonly LoadEntry[]>): Promise<IteratorResult<readonly LoadEntry[]>> {
+    this.check()
+    return new Promise((resolve, reject) => {
+      this.giveUp = reject
+      this.isAsking = true
+      const answered = (): boolean => (this.isAsking = false)
+      chunks.next().finally(answered).then(resolve, reject)
+    })
+  }
+
+  private async takeChunk(chunk: readonly LoadEntry[]): Promise<void> {
+    const { turns } = this.engine
+    for (let i = 0; i < chunk.length; i++) {
+      const wait = this.put(chunk[i]!)
+      if (wait !== null) await wait
+      if (i % ENTRIES_PER_LOOK === 0 && turns.isOverNow()) await turns.next()
+    }
+    this.check()
   }
 
   private check(): void {

@@ -37,6 +37,8 @@ export class TableFile {
   private readonly spans: Spans[] = []
   private lastKey: Uint8Array | null = null
   private state: 'open' | 'finished' | 'given up' = 'open'
+  /** The removal that a failed write began. */
+  private removing: Promise<void> | null = null
 
   private constructor(path: string, tempPath: string, file: VfsFile, call: TableFileCall) {
     this.path = path
@@ -140,13 +142,15 @@ export class TableFile {
 
   /** Removes what was written; nothing after `finish`. */
   async abort(): Promise<void> {
-    if (this.state !== 'open') return
-    this.state = 'given up'
-    await this.remove()
+    if (this.state !== 'finished') await this.remove()
   }
 
-  private async remove(): Promise<void> {
+  private remove(): Promise<void> {
     this.state = 'given up'
+    return this.removing ??= this.removeNow()
+  }
+
+  private async removeNow(): Promise<void> {
     await this.file.close().catch(() => undefined)
     await this.call.vfs.unlink(this.tempPath).catch(() => undefined)
   }
