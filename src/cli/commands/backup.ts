@@ -8,6 +8,7 @@ import { EXIT_DAMAGE, EXIT_OK, UsageError } from '../command.js'
 import { countText, sizeText } from '../demo/numbers.js'
 import { defineCommand, flag, numberOption, optionalWord, withReader, word } from '../kit/index.js'
 import type { CommandContext } from '../kit/index.js'
+import { printable } from '../printable.js'
 import { copyText, PACE } from './checkpoint.js'
 
 const COUNT = { min: 1, max: 1_000_000 }
@@ -45,7 +46,7 @@ export const backupCommand = defineCommand({
         onProgress: context.progress('backup'),
       })
       context.result({ ...made, position: position === null ? null : toHex(position) }, () =>
-        `${made.location}: sequence ${made.seqNum}, ${copyText(made)}\n`)
+        `${printable(made.location)}: sequence ${made.seqNum}, ${copyText(made)}\n`)
       return EXIT_OK
     })
   },
@@ -58,6 +59,7 @@ async function list(set: string, context: CommandContext): Promise<number> {
 }
 
 function lineOf({ location, problem, seqNum, fileCount, bytes }: BackupInfo): string {
-  if (problem !== null) return `${location}: cannot be used: ${problem}\n`
-  return `${location}: sequence ${seqNum}, ${countText(fileCount)} files, ${sizeText(bytes)}\n`
+  const name = printable(location)
+  if (problem !== null) return `${name}: cannot be used: ${printable(problem)}\n`
+  return `${name}: sequence ${seqNum}, ${countText(fileCount)} files, ${sizeText(bytes)}\n`
 }
