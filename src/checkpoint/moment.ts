@@ -163,9 +163,9 @@ function mayRotate({ health, stalls }: Engine): boolean {
   return (health.state === 'OPEN' || health.state === 'DEGRADED') && !stalls.isStopped
 }
 
-/** The bytes of a log whose entries can be seen now, as they stand in its file. */
-function publishedBytes({ isEmpty, bytes, publishedEnd }: Memtable): Uint8Array {
-  return isEmpty ? new Uint8Array(0) : bytes.subarray(0, publishedEnd)
+/** The frames of a log that count now, as they stand in its file: it may have a note of tables and no entry. */
+function publishedBytes({ bytes, publishedEnd }: Memtable): Uint8Array {
+  return bytes.subarray(0, publishedEnd)
 }
 
 /** Files of streamed values that the durable version does not list, and logs that it continues with name. */

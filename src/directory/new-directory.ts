@@ -78,7 +78,7 @@ export class NewDirectory {
       this.isMade = false
     } catch (error) {
       await this.giveBack()
-      if (['ENOTEMPTY', 'EEXIST'].includes(errnoOf(error))) throw this.takenError()
+      if (['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(errnoOf(error))) throw this.takenError()
       throw ioError(error, 'name', location)
     }
   }

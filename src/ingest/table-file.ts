@@ -39,6 +39,8 @@ export class TableFile {
   /** True once it has its name, although that may not be durable. */
   private isNamed = false
   private state: 'open' | 'finished' | 'given up' = 'open'
+  /** The removal that a failed write began. */
+  private removing: Promise<void> | null = null
 
   private constructor(path: string, tempPath: string, file: VfsFile, call: TableFileCall) {
     this.path = path
@@ -144,13 +146,15 @@ export class TableFile {
 
   /** Removes what was written; nothing after `finish`. */
   async abort(): Promise<void> {
-    if (this.state !== 'open') return
-    this.state = 'given up'
-    await this.remove()
+    if (this.state !== 'finished') await this.remove()
   }
 
-  private async remove(): Promise<void> {
+  private remove(): Promise<void> {
     this.state = 'given up'
+    return this.removing ??= this.removeNow()
+  }
+
+  private async removeNow(): Promise<void> {
     await this.file.close().catch(() => undefined)
     await this.call.vfs.unlink(this.tempPath).catch(() => undefined)
     if (this.isNamed) await this.call.vfs.unlink(this.path).catch(() => undefined)

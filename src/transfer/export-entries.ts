@@ -87,13 +87,17 @@ class Export {
     const timer = call.maxAgeMs === Infinity
       ? null : clock.after(call.maxAgeMs, () => operation.end(tooOld(call.maxAgeMs)))
     let sink: ByteSink | null = typeof call.sink === 'string' ? null : call.sink
+    let cursor: Cursor | null = null
     try {
+      // At once: nothing else holds the state that the call looked at, and old versions that only it sees.
+      cursor = new Cursor(this.view, { ...call.walk, pauses: true, staysOpen: true })
       sink ??= await this.fileOf(call.sink as string)
-      return await this.pass(sink)
+      return await this.pass(sink, cursor)
     } catch (error) {
       await sink?.abandon(error)
       throw error
     } finally {
+      cursor?.close()
       timer?.cancel()
     }
   }
@@ -106,11 +110,10 @@ class Export {
     return FileSink.make(vfs, path)
   }
 
-  private async pass(sink: ByteSink): Promise<ExportTotals> {
+  private async pass(sink: ByteSink, cursor: Cursor): Promise<ExportTotals> {
     const { call, place, view } = this
     const { hasExpiry } = call.shape
     const writer = newWriter(call.shape, place.origin, (bytes) => this.chunks.push(bytes))
-    const cursor = new Cursor(view, { ...call.walk, pauses: true, staysOpen: true })
     const ahead = new WalkAhead<ApartEntry>(view, cursor, {
       now: (at) => apartEntry(at, at.value()),
       apart: (at) => {
@@ -147,7 +150,6 @@ class Export {
       return totals
     } finally {
       ahead.drop()
-      cursor.close()
     }
   }
 

@@ -18,7 +18,7 @@ test('what a source gives at once is parsed and handed on in parts', async () =>
   const entries = streamEntries(
     { input, first: piece, format: 'jsonl' }, plan, sieve, new ProgressMeter(systemClock, undefined))
   const { value } = await entries.next()
-  assert.ok(value !== undefined && value.length > 0 && value.length < 200, `${value?.length} entries at once`)
+  assert.ok(value !== undefined && value.count > 0 && value.count < 200, `${value?.count} entries at once`)
 })
 
 test('a file is not closed under a read', async () => {

@@ -11,6 +11,7 @@ import type {
 import { MemoryVfs } from '../../src/testing.js'
 import { newDirectory, onEach, Place, SMALL, text } from '../support/databases/databases.js'
 import { directoryState } from '../support/databases/directory-state.js'
+import { entriesOf as entriesOfKeys, makeFile } from '../support/databases/outside-files.js'
 import { openSim } from '../support/databases/simulated.js'
 import { SimVfs } from '../../src/testing.js'
 
@@ -273,6 +274,26 @@ test('CP-9: a database of which writes are refused can be copied; one that faile
   await db.close().catch(() => undefined)
 })
 
+test('CP-9: a log that has nothing but a note of tables is taken along, since the next one follows it', async () => {
+  const sim = new SimVfs({ seed: 1 })
+  const db = await openSim(sim)
+  await db.put('before', '1')
+  await db.ingest([await makeFile(sim, 'a.table', { entries: entriesOfKeys('abc') })])
+  const full = { do: 'error', code: 'ENOSPC' } as const
+  sim.addFault({ fault: full, kind: ['create', 'write'], times: Infinity, fileClass: 'temp' })
+  await db.put('large', new Uint8Array(300_000)) // no room behind the note, so it goes to the next log
+  sim.addFault({ fault: full, kind: ['create', 'write'], times: Infinity, fileClass: 'log' })
+  await db.put('refused', '1').catch(() => undefined)
+  assert.equal(db.stats().database.state, 'READ_ONLY')
+  sim.clearFaults()
+  const before = entriesOf(db)
+  await db.checkpoint('/copy')
+  const copy = await Varve.open('/copy', { workers: 0, components: { vfs: sim, clock: sim.clock } })
+  assert.deepEqual(entriesOf(copy), before)
+  await copy.close()
+  await db.close().catch(() => undefined)
+})
+
 test('D6: zeros that were written ahead of a log are no part of it', async () => {
   for (const mode of ['link', 'copy'] as const) {
     const place = new Place('node')
@@ -357,6 +378,17 @@ test('a target that is taken, has no parent, or is inside of the database is ref
   const copy = await Varve.open(empty!)
   assert.equal(text(copy.getSync('a')), '1')
   await copy.close()
+  await place.close()
+})
+
+test('CP-4: of several that make one target at once, one does, and the others hear that it is there', async () => {
+  const place = new Place('node')
+  const db = await place.open()
+  await db.put('a', '1')
+  const target = newDirectory()
+  const made = [1, 2, 3].map(() => db.checkpoint(target).then(() => 'made', (error: VarveError) => error.code))
+  assert.deepEqual((await Promise.all(made)).sort(), ['ALREADY_EXISTS', 'ALREADY_EXISTS', 'made'])
+  assert.ok((await Varve.verify(target)).ok)
   await place.close()
 })
 

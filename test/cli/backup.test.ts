@@ -34,6 +34,8 @@ test('checkpoint, backup and restore work while another process has the database
   const restored = await varveHere('restore', path.join(set, '000001'), path.join(root, 'l'), '--link', '--json')
   const linked = JSON.parse(restored.out)
   assert.deepEqual([linked.tool, linked.ok, linked.seqNum], ['restore', true, 200])
+  const named = await varveHere('checkpoint', dir, path.join(root, 'a\x1b[31m\nb'))
+  assert.deepEqual([named.code, named.out.includes('\\x1b[31m\\x0ab: sequence 201')], [0, true], named.out)
   const again = await Varve.open(path.join(root, 'back'), { readOnly: true })
   assert.equal([...again.keysSync()].length, 201)
   await again.close()

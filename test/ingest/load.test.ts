@@ -133,6 +133,21 @@ describe('a load', () => {
     assert.equal(tablesIn(vfs).length, 0)
   })
 
+  it('a source that never answers keeps neither a signal nor a close waiting', async () => {
+    const never = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => undefined) }) }
+    const vfs = new SimVfs({ seed: 9 })
+    const db = await openSmall(vfs)
+    const abort = new AbortController()
+    const aborted = rejects(db.load(never, { signal: abort.signal }), 'ABORTED')
+    await vfs.settled()
+    abort.abort(new VarveError('ABORTED', 'enough'))
+    await aborted
+    const refused = rejects(db.load(never), 'CLOSED')
+    await vfs.settled()
+    await db.close()
+    await refused
+  })
+
   it('ING-1: crashed after every change leaves all or nothing', async () => {
     const vfs = new SimVfs({ seed: 4 })
     let isLoaded = false
@@ -187,6 +202,19 @@ describe('a table writer', () => {
       await (end === 'dispose' ? writer[Symbol.asyncDispose]() : writer.abort())
       assert.deepEqual(vfs.listSync(USER_DIR), [])
     }
+  })
+
+  it('is given up whole when a write failed: `abort` waits until the file is gone', async () => {
+    const vfs = new SimVfs()
+    vfs.mkdirSync(USER_DIR)
+    const writer = await Varve.tableWriter(vfs.join(USER_DIR, 'a'), { vfs })
+    vfs.addFault({ fault: { do: 'error', code: 'ENOSPC' }, kind: 'write', times: Infinity })
+    const fill = (): void => {
+      for (let i = 100_000; i < 900_000; i++) writer.add(`${i}`, 'x'.repeat(1000))
+    }
+    assert.throws(fill, { code: 'NO_SPACE' })
+    await writer.abort()
+    assert.deepEqual(vfs.listSync(USER_DIR), [])
   })
 
   it('writes one file that several databases take in, of range deletes alone too', async () => {

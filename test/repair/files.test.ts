@@ -2,7 +2,7 @@
  * REP-4 to REP-6, REP-8, REP-9: logs and value logs that are damaged, what a healthy database keeps, what is refused.
  */
 import assert from 'node:assert/strict'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import { SeededRandom } from '../../src/base/index.js'
@@ -235,8 +235,8 @@ test('REP-6: bad input is refused before anything is written', async () => {
   assert.deepEqual(directoryState(location), before)
   const progress: number[] = []
   const onProgress = ({ doneBytes }: { doneBytes: number }): number => progress.push(doneBytes)
-  const report = await Varve.repair(location, beside, { onProgress })
-  assert.ok(report.ok && progress.length > 0)
+  const report = await Varve.repair(location, `${beside}${path.sep}`, { onProgress })
+  assert.ok(report.ok && progress.length > 0 && existsSync(beside))
   // A second name changes the time of the inode, and nothing else.
   const isSame = (lines: readonly string[]): string[] =>
     lines.map((line) => line.replace(/ \d+( [0-9a-f]{64})?$/, '$1'))

@@ -2,7 +2,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SeededRandom } from '../../src/base/index.js'
-import type { ExportOptions, ImportOptions, Varve } from '../../src/index.js'
+import { Varve } from '../../src/index.js'
+import type { ExportOptions, ImportOptions } from '../../src/index.js'
+import { SimVfs } from '../../src/testing.js'
+import { openSim } from '../support/databases/simulated.js'
 import {
   drawBytes, exported, heldBy, Home, hostileEntries, pieces, putAll, sorted,
 } from '../support/databases/transfers.js'
@@ -118,6 +121,29 @@ test('E8, EXP-4: an export sees one moment, whatever is written meanwhile; range
   await home.import('/part', [bytes])
   assert.deepEqual(await home.held('/part'), before.slice(50, 60))
   snapshot.release()
+  await db.close()
+})
+
+test('EXP-4: the moment is held from the call on, before there is a file to write to', async () => {
+  const sim = new SimVfs({ seed: 1 })
+  const db = await openSim(sim)
+  for (let i = 0; i < 50; i++) await db.put(`key ${i}`, `first ${i}`)
+  const hang = sim.addFault({ fault: { do: 'hang' }, kind: 'create', path: '/out.part' })
+  const held = heldBy(db)
+  const made = db.export('/out', { format: 'varve' })
+  while (hang.hitCount === 0) await new Promise(setImmediate)
+  for (let round = 0; round < 3; round++) {
+    for (let i = 0; i < 50; i++) await db.put(`key ${i}`, `later ${round}`)
+    await db.flush()
+  }
+  await db.compact()
+  sim.releaseHung()
+  assert.equal((await made).seqNum, 50)
+  const components = { vfs: sim, clock: sim.clock }
+  await Varve.import('/copy', '/out', { open: { workers: 0, components } })
+  const copy = await Varve.open('/copy', { workers: 0, components })
+  assert.deepEqual(heldBy(copy), held)
+  await copy.close()
   await db.close()
 })
 

@@ -7,9 +7,11 @@ import { fileURLToPath } from 'node:url'
 import { SeededRandom } from '../../src/base/index.js'
 import { Varve } from '../../src/index.js'
 import type { VerifyReport } from '../../src/index.js'
-import { MemoryVfs } from '../../src/testing.js'
+import { MemoryVfs, SimVfs } from '../../src/testing.js'
 import { newDirectory } from '../support/databases/databases.js'
 import { directoryState } from '../support/databases/directory-state.js'
+import { entriesOf, makeFile } from '../support/databases/outside-files.js'
+import { openSim } from '../support/databases/simulated.js'
 import { Storm, stormOptions } from '../support/databases/storm.js'
 import { takeImage } from '../support/databases/vfs-image.js'
 import { drawnNumbers, shareOfRun } from '../support/harness/share.js'
@@ -37,6 +39,18 @@ test('after each part of a random life, open or closed, all levels find nothing'
       checkGood(await Varve.verify('/db', { vfs, level: 'deep' }), `seed ${seed}, life ${life}, closed`)
       assert.deepEqual(takeImage(vfs, '/db'), image, 'nothing changed')
     }
+  }
+})
+
+test('tables from outside, with range deletes under a number of their own, are good at every level', async () => {
+  const sim = new SimVfs({ seed: 1 })
+  const db = await openSim(sim)
+  for (let i = 0; i < 20; i++) await db.put(`a${i}`, 'x')
+  await db.ingest([await makeFile(sim, 'a.table', { entries: entriesOf('ab'), ranges: [{ prefix: 'a1' }] })])
+  await db.put('a1', 'later')
+  for (const state of ['open', 'closed']) {
+    if (state === 'closed') await db.close()
+    for (const level of LEVELS) checkGood(await Varve.verify('/db', { vfs: sim, level }), `${state}, ${level}`)
   }
 })
 

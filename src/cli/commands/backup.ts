@@ -9,6 +9,7 @@ import { EXIT_DAMAGE, EXIT_OK, UsageError } from '../command.js'
 import { countText, sizeText } from '../demo/numbers.js'
 import { defineCommand, flag, numberOption, optionalWord, PACE, withReader, word } from '../kit/index.js'
 import type { CommandContext } from '../kit/index.js'
+import { printable } from '../printable.js'
 import { copyText } from './checkpoint.js'
 
 const COUNT = { min: 1, max: 1_000_000 }
@@ -48,7 +49,7 @@ export const backupCommand = defineCommand({
         onProgress: context.progress('backup'),
       })
       context.result({ ...made, position: position === null ? null : toHex(position) }, () =>
-        `${made.location}: sequence ${made.seqNum}, ${copyText(made)}\n`)
+        `${printable(made.location)}: sequence ${made.seqNum}, ${copyText(made)}\n`)
       return EXIT_OK
     })
   },
@@ -64,7 +65,8 @@ async function list(set: string, context: CommandContext): Promise<number> {
 
 /** `madeMs` is the time of the last change of its directory, in milliseconds since 1970. */
 function lineOf({ location, problem, madeMs, seqNum, fileCount, bytes }: BackupInfo & { madeMs: number }): string {
-  if (problem !== null) return `${location}: cannot be used: ${problem}\n`
+  const name = printable(location)
+  if (problem !== null) return `${name}: cannot be used: ${printable(problem)}\n`
   const [made, files] = [new Date(madeMs).toISOString().replace(/\.\d+/, ''), fileCount === 1 ? 'file' : 'files']
-  return `${location}: ${made}, sequence ${seqNum}, ${countText(fileCount)} ${files}, ${sizeText(bytes)}\n`
+  return `${name}: ${made}, sequence ${seqNum}, ${countText(fileCount)} ${files}, ${sizeText(bytes)}\n`
 }

@@ -8,6 +8,7 @@ import { toHex } from '../../base/index.js'
 import { EXIT_OK } from '../command.js'
 import { countText, sizeText } from '../demo/numbers.js'
 import { choiceOption, defineCommand, DIR, flag, PACE, textOption, word } from '../kit/index.js'
+import { printable } from '../printable.js'
 
 /** What a copy took, as one line. */
 export function copyText(
@@ -42,7 +43,7 @@ export const checkpointCommand = defineCommand({
       mode, base, verify, bytesPerSecond: pace, signal: context.signal, onProgress: context.progress('checkpoint'),
     })
     context.result({ target, position: position === null ? null : toHex(position), ...made }, () =>
-      `${target}: sequence ${made.seqNum}, ${copyText(made)}\n`)
+      `${printable(target)}: sequence ${made.seqNum}, ${copyText(made)}\n`)
     return EXIT_OK
   },
 })
@@ -68,7 +69,7 @@ export const restoreCommand = defineCommand({
       onProgress: context.progress('restore'),
     })
     context.result({ ...report, target, position: position === null ? null : toHex(position) }, () =>
-      `${target}: sequence ${report.seqNum}, ${copyText(report)}\n`)
+      `${printable(target)}: sequence ${report.seqNum}, ${copyText(report)}\n`)
     return EXIT_OK
   },
 })

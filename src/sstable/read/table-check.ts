@@ -142,7 +142,8 @@ export function checkTableOutline(options: TableCheckOptions, report: (problem: 
   const { facts, databaseId } = options
   new Reporter(report, facts).attempt({ offset: 0, bytes: facts.bytes }, () => {
     checkSize(options, facts)
-    checkFacts(runSync(readParts(options, { pointHash: false, filter: 'never' })), facts, databaseId)
+    const parts = runSync(readParts(options, { pointHash: false, filter: 'never' }, addedSeqNum(facts)))
+    checkFacts(parts, facts, databaseId)
     return true
   })
 }
