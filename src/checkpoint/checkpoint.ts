@@ -18,6 +18,7 @@ import { readCheckpoint } from './backup-info.js'
 import type { CheckpointCall, CheckpointResult } from './checkpoint-call.js'
 import { checkpointVersion, drawNewLineage } from './checkpoint-version.js'
 import { checkInFull } from './full-check.js'
+import { checkLogChain } from './log-chain.js'
 import { Moment } from './moment.js'
 import type { MomentFiles } from './moment.js'
 import { findSource, OutsideMoment } from './outside.js'
@@ -130,6 +131,7 @@ async function write(
       turns: new Turns(clock),
     })
     operation.check()
+    await checkLogChain({ vfs: target.vfs, dir: target.dir, databaseId, logs, logPointer: own.logPointer })
     await finishTarget(target, { ...origin, lineage }, manifestNum, own)
     operation.progress.end()
     return { seqNum, position, fileCount: needed.length, ...placed, durationMs: clock.nowMs() - startMs }

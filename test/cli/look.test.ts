@@ -127,7 +127,7 @@ describe('commands that look', () => {
     const dir = await sampleDir()
     assert.equal((await look(dir, 'get', 'user:3:13')).out, 'newest')
     assert.equal((await look(dir, 'get', '--', '--json')).out, 'a key that looks like an option')
-    assert.match((await look(dir, 'get', '--jsn')).error, /^varve: Unknown option '--jsn'/)
+    assert.match((await look(dir, 'get', '--jsn')).error, /^varve: unknown option '--jsn'/)
     const hex = Buffer.from(HOSTILE_KEY).toString('hex')
     for (const args of [[`0x${hex}`], [hex, '--hex'], [Buffer.from(HOSTILE_KEY).toString('base64'), '--base64']]) {
       const json = await objectOf<{ k64: string; v64: string; seq: number }>(dir, 'get', ...args)

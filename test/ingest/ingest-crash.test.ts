@@ -12,7 +12,7 @@ import type { FaultRule } from '../../src/testing.js'
 import { crashesOf } from '../support/crash/value-log-machine.js'
 import { entriesOf, hashOf, makeFile, USER_DIR } from '../support/databases/outside-files.js'
 import { openSim, readAllText, SIM_DIR, textOf } from '../support/databases/simulated.js'
-import { drawn, drawnNumbers } from '../support/harness/share.js'
+import { drawn, drawnNumbers, isWholeRun } from '../support/harness/share.js'
 
 const OUTSIDE = [...'abmn']
 
@@ -144,7 +144,7 @@ describe('an ingest, crashed after every change', () => {
       else voidCount++
       await db.close()
     }
-    assert.ok(voidCount > 0)
+    assert.ok(voidCount > 0 || !isWholeRun)
   })
 })
 
