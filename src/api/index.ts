@@ -8,7 +8,7 @@ export type {
   CollectOptions, CollectResult, CompactOptions, CompactProgress, Components, Compression, FollowedBatch,
   FollowedIngest,
   FollowedKey,
-  FollowedOperation, FollowedRange, HeldValueLog, VarveOptions,
+  FollowedOperation, FollowedRange, HeldValueLog, ScrubOption, VarveOptions,
 } from '../engine/index.js'
 export type { Executor, ExecutorFactory, Job, JobFunction, JobResult, JobTable } from '../exec/index.js'
 export type { CompactionStyle } from '../pick/index.js'
@@ -16,21 +16,23 @@ export type {
   BackgroundErrorStats, CacheStats, CompactionLevelStats, CompactionRunStats, CompactionStats, DatabaseState,
   DatabaseStats, EngineEvent, FileHoldStats, FileRemovalReason, FilesStats, FlushStageName, FlushStats, KeptFile,
   KeptFileReason,
-  LastRunStats, LevelStats, MemoryStats, RecoveryReport, StageStats, Stats, ValueLogFileStats, ValueLogHolder,
+  LastRunStats, LevelStats, MemoryStats, OperationKind, OperationStats, RecoveryReport, StageStats, Stats, ValueLogFileStats, ValueLogHolder,
   ValueLogStats, WalStats, WriteStallStats,
 } from '../stats/index.js'
 export type { Problem, ProblemSeverity, Progress, ToolReport } from '../report/index.js'
 export type { ToolOptions } from './tool-options.js'
 export type { PinInfo } from '../versions/index.js'
 export type {
-  FileInfo, HoldSpec, HoldState, LockHolder, OpenMode, Vfs, VfsFile, VfsLock, VfsSpec,
+  FileInfo, HoldSpec, HoldState, LockHolder, OpenMode, ReadOnlyFile, Vfs, VfsFile, VfsLock, VfsSpec,
 } from '../vfs/index.js'
 export { TableWriter } from './bulk.js'
 export type { IngestOptions, LoadOptions, TableWriterOptions } from './bulk.js'
 export type {
   IngestMode, IngestResult, LoadEntry, LoadResult, LoadSource, TableFileInfo,
 } from '../ingest/index.js'
-export type { BackupInfo, BackupResult, CheckpointResult, RestoreReport } from '../checkpoint/index.js'
+export type {
+  BackupInfo, BackupResult, CheckpointLogs, CheckpointMode, CheckpointResult, RestoreReport,
+} from '../checkpoint/index.js'
 export type {
   BackupOptions, CheckpointFromOptions, CheckpointOptions, RestoreOptions,
 } from './checkpoint-call.js'

@@ -7,12 +7,12 @@ import type { Progress } from '../report/index.js'
 /** The values of the option `mode`. */
 export const CHECKPOINT_MODES = ['auto', 'link', 'copy'] as const
 /** How the files come into a checkpoint. */
-export type CheckpointMode = (typeof CHECKPOINT_MODES)[number]
+export type CheckpointMode = 'auto' | 'link' | 'copy'
 
 /** The values of the option `logs`. */
 export const CHECKPOINT_LOGS = ['auto', 'keep', 'flush'] as const
 /** What becomes of what is only in logs yet. */
-export type CheckpointLogs = (typeof CHECKPOINT_LOGS)[number]
+export type CheckpointLogs = 'auto' | 'keep' | 'flush'
 
 export interface CheckpointCall {
   mode: CheckpointMode

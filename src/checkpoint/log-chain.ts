@@ -32,7 +32,7 @@ export async function checkLogChain({ vfs, dir, databaseId, logs, logPointer }: 
   }
   const cut = findCut(scanned, logPointer)
   if (cut === null) return
-  throw new VarveError('INTERNAL', 'the logs of the checkpoint are no whole history, so it was not made', { cause: cut })
+  throw new VarveError('INTERNAL', 'the logs of the copy are no whole history: it was not made', { cause: cut })
 }
 
 function findCut(scanned: ScannedLog[], logPointer: FileNum): unknown {

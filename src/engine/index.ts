@@ -13,6 +13,7 @@ export type { FollowedBatch, FollowedIngest, FollowedKey, FollowedOperation, Fol
 export { compactionSettings } from './compaction-options.js'
 export { MemoryBudget, tableBytesMax } from './memory-budget.js'
 export { OPTION_NAMES, resolveOptions } from './options.js'
+export type { ScrubOption } from './option-checks.js'
 export type { Components, Compression, VarveOptions } from './options.js'
 export type { ResolvedOptions } from './options.js'
 export { PatientExecutor } from './patient-executor.js'

@@ -12,7 +12,7 @@ import { base64Bytes, isUtf8, putBase64, putHex } from './text-bytes.js'
 /** The ways in which keys or values may stand in cells. */
 export const CELL_ENCODINGS = ['utf8', 'hex', 'base64'] as const
 /** How keys or values stand in the cells of a table. */
-export type CellEncoding = (typeof CELL_ENCODINGS)[number]
+export type CellEncoding = 'utf8' | 'hex' | 'base64'
 
 export interface CsvShape {
   keyEncoding: CellEncoding

@@ -7,7 +7,7 @@ import type { ExportTotals, LentEntry } from './export-writer.js'
 /** The formats of an export. */
 export const EXPORT_FORMATS = ['varve', 'jsonl', 'csv'] as const
 /** How entries are written: as a varve stream, as lines of JSON, or as a table of cells. */
-export type ExportFormat = (typeof EXPORT_FORMATS)[number]
+export type ExportFormat = 'varve' | 'jsonl' | 'csv'
 
 /** Entries in, bytes out. */
 export interface EntryWriter {
