@@ -17,4 +17,18 @@ export type {
   StageStats, Stats, StreamOptions, StreamReader, StreamWriteOptions, TableFileInfo, TableWriterOptions, Timer,
   ToolOptions, ToolReport, ValueLogFileStats, ValueLogHolder, ValueLogStats, ValueSource, VarveOptions, VerifyLevel,
   VerifyOptions, VerifyReport, Vfs, VfsFile, VfsLock, VfsSpec, WalStats, WriteOptions, WriteStallStats,
+export { Pins, Snapshot, Varve, VarveError, View } from './api/index.js'
+export type {
+  AnyEncoding, BackgroundErrorStats, BatchOp, BatchWriteOptions, Bytes, CacheStats, Clock, Codec, CollectOptions,
+  CollectResult, CompactionLevelStats, CompactionRunStats, CompactionStats, CompactionStyle, CompactOptions,
+  CompactProgress, Components, Compression, DatabaseState, DatabaseStats, Decoded, DecodedOr, EncodingName,
+  EngineEvent, Entry, ErrorCode, ErrorDetails, Executor, ExecutorFactory, FileInfo, FileNum, FileRemovalReason,
+  FilesStats, FlushStageName, FlushStats, FollowedBatch, FollowedKey, FollowedOperation, FollowedRange, Following,
+  FollowingOptions, FollowOptions, HeldValueLog, HoldSpec, HoldState, InnerViewOptions, Job, JobFunction, JobResult,
+  JobTable, KeptFile, KeptFileReason, KeyBounds, LastRunStats, LevelNum, LevelStats, Lifetime, LockHolder,
+  MemoryStats, OpenMode, PinInfo, PrefixRule, PutOptions, Random, RangeOptions, ReadOptions, RecoveryReport,
+  RefreshOptions, RefreshResult, SeqNum, StageStats, Stats, StreamOptions, StreamReader, StreamWriteOptions,
+  TextCodec, Timer, ValueLogFileStats, ValueLogHolder, ValueLogStats, ValueSource, VarveOptions, Vfs, VfsFile,
+  VfsLock, VfsSpec, ViewBatchOp, ViewBounds, ViewEncoding, ViewOptions, ViewRange, WalStats, WriteOptions,
+  WriteStallStats,
 } from './api/index.js'
