@@ -275,8 +275,11 @@ export class Varve extends VarveReads {
 
   /**
    * The keys that begin with a prefix, keys and values through encodings: `db.view({ key: 'utf8', value: 'json', prefix:
-   * 'users:' })`. Throws INVALID_ARGUMENT or KEY_TOO_LARGE.
+   * 'users:' })`. Where an encoding does not say the type, the program does: `db.view<string, User>(…)`. Throws
+   * INVALID_ARGUMENT or KEY_TOO_LARGE.
    */
+  view<K, V>(options: ViewOptions<K, V>): View<K, V>
+  /** A view whose types are those that the encodings give. */
   view<KE extends AnyEncoding, VE extends AnyEncoding>(options: {
     /** The encoding of the keys: 'utf8', 'json', 'bytes', or a codec, which decides about the order. */
     key: KE
@@ -285,8 +288,6 @@ export class Varve extends VarveReads {
     /** The view has the keys that begin with this, and does not show it; default: all keys. */
     prefix?: Bytes | undefined
   }): View<Decoded<KE>, Decoded<VE>>
-  /** A view as above, whose types are said: for JSON, and where a codec takes more than what is meant. */
-  view<K, V>(options: ViewOptions<K, V>): View<K, V>
   view(options: ViewOptions<unknown, unknown>): View<unknown, unknown> {
     return newView(readersOf(this), this, options)
   }

@@ -2,8 +2,8 @@
  * What: keys, values and ranges of a view in the form that the database has them: a key behind the view's prefix, a
  * range inside of it.
  * Thread: main. No state.
- * Invariants: VIEW-1 a view sees and changes exactly the keys that begin with its prefix, whatever bytes follow.
- * VIEW-2 code of a codec runs before a call looks at the database, or when all that it is given was copied.
+ * Invariants: ENC-1 a view sees and changes exactly the keys that begin with its prefix, whatever bytes follow.
+ * ENC-2 code of a codec runs before a call looks at the database, or when all that it is given was copied.
  */
 import { bytesBound, copyBytes, takeOptions, writeText } from '../base/index.js'
 import type { Bytes } from '../base/index.js'

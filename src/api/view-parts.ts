@@ -2,7 +2,7 @@
  * What: what walks of a view give of an entry: decoded keys, decoded values, or both.
  * Text is made of the stored bytes, without a copy of them. Everything that is needed of an entry is read before code
  * of a codec runs, which may move the walk.
- * Thread: main. No state. Invariants: VIEW-2.
+ * Thread: main. No state. Invariants: ENC-2.
  */
 import type { UserBytes } from '../base/index.js'
 import type { Cursor } from '../read/index.js'

@@ -1,7 +1,7 @@
 /**
  * What: what can be read of a view, also of a database that was opened read-only. Text and JSON are made of the stored
  * bytes, without a copy of them.
- * Owns: nothing. Thread: main. Invariants: VIEW-1, VIEW-2.
+ * Owns: nothing. Thread: main. Invariants: ENC-1, ENC-2.
  */
 import { setHidden } from '../base/index.js'
 import type { Bytes } from '../base/index.js'

@@ -1,9 +1,9 @@
 /**
  * What: typed views of a database: keys and values through encodings, keys behind a prefix.
  * Owns: nothing. A view costs nothing to make and to keep, and writes nothing by itself.
- * Thread: main. Invariants: VIEW-1, VIEW-2.
+ * Thread: main. Invariants: ENC-1, ENC-2.
  */
-import { copyBytes, printAs, printedObject, setHidden, shownKey, takeOptions } from '../base/index.js'
+import { copyBytes, printAs, setHidden, shownKey, takeOptions } from '../base/index.js'
 import type { Bytes } from '../base/index.js'
 import { checkKey } from '../commit/index.js'
 import type { KeyBounds, Lifetime } from '../commit/index.js'
@@ -68,7 +68,7 @@ export class View<K, V> extends ViewReads<K, V> {
   private declare readonly target: ViewTarget
 
   static {
-    printAs(this, ({ form }) => printedObject('View', { prefix: shownKey(form.prefix) }))
+    printAs(this, ({ form }) => `View { prefix: ${shownKey(form.prefix)} }`)
   }
 
   private constructor(source: ViewSource, form: ViewForm<K, V>, target: ViewTarget) {

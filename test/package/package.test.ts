@@ -13,6 +13,7 @@ import {
   levelTypes,
   modernProgram,
   programOutput,
+  viewTypes,
 } from '../support/programs/package-users.js'
 import { compile, packed } from '../support/programs/packed-package.js'
 
@@ -218,6 +219,7 @@ test('a bundled program runs where there is no node_modules, workers included', 
 })
 
 test('its types are understood in modules and in CommonJS, strictly', () => {
-  const files = { 'core.mts': coreTypes, 'core.cts': coreTypes, 'level.mts': levelTypes, 'level.cts': levelTypes }
+  const core = { 'core.mts': coreTypes, 'core.cts': coreTypes, 'views.mts': viewTypes, 'views.cts': viewTypes }
+  const files = { ...core, 'level.mts': levelTypes, 'level.cts': levelTypes }
   assert.equal(compile({ files, options: { module: 'NodeNext' } }), '')
 })
