@@ -144,7 +144,7 @@ export abstract class VarveReads extends VarveAtRest {
    * CLOSED, the reason of the signal, or as reads do; then no file is left, and a stream has no end.
    */
   async export(sink: ExportSink, options: ExportOptions): Promise<ExportReport> {
-    const { view } = this
+    const { readView: view } = this
     return keepAliveUntil(view.clock, exportEntries(view, readExportCall(sink, options, view)))
   }
 

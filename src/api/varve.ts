@@ -103,7 +103,7 @@ export class Varve extends VarveReads {
     if (!(db instanceof Varve)) {
       throw invalidArgument('the first argument must be an open database', 'one opened with readOnly: true will do')
     }
-    return backUpDatabase(db.view, set, options)
+    return backUpDatabase(db.readView, set, options)
   }
 
   // ── Writes ──────────────────────────────────────────────────────────────────────────────────────
