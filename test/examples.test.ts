@@ -4,7 +4,9 @@
  */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, test } from 'node:test'
@@ -51,7 +53,9 @@ function errorOfJson(text: string): string {
 }
 
 const examples: Record<string, () => void> = {
-  ...Object.fromEntries(Object.entries(compared).map(([name, lines]) => [name, () => assert.deepEqual(run(name), lines)])),
+  ...Object.fromEntries(Object.entries(compared).map(([name, lines]) => {
+    return [name, () => assert.deepEqual(run(name), lines)]
+  })),
   'level-index.js': () => assert.deepEqual(run('level-index.js'), indexed),
   'json-documents.js': () => assert.deepEqual(run('json-documents.js'), [
     'refused: alan has only 45',

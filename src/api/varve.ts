@@ -274,9 +274,9 @@ export class Varve extends VarveReads {
   // ── Views ───────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * The keys that begin with a prefix, keys and values through encodings: `db.view({ key: 'utf8', value: 'json', prefix:
-   * 'users:' })`. Where an encoding does not say the type, the program does: `db.view<string, User>(…)`. Throws
-   * INVALID_ARGUMENT or KEY_TOO_LARGE.
+   * The keys that begin with a prefix, keys and values through encodings: `db.view({ key: 'utf8', value: 'json' })`.
+   * Where an encoding does not say the type, the program does: `db.view<string, User>(…)`. Throws INVALID_ARGUMENT or
+   * KEY_TOO_LARGE.
    */
   view<K, V>(options: ViewOptions<K, V>): View<K, V>
   /** A view whose types are those that the encodings give. */

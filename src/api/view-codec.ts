@@ -41,10 +41,16 @@ export interface TextCodec<T> {
 
 /** What encodes values of type T. */
 export type ViewEncoding<T> =
-  | Codec<T> | TextCodec<T> | 'json' | ([T] extends [string] ? 'utf8' : never) | ([T] extends [Uint8Array] ? 'bytes' : never)
+  | Codec<T> | TextCodec<T> | 'json'
+  | ([T] extends [string] ? 'utf8' : never) | ([T] extends [Uint8Array] ? 'bytes' : never)
 
 /** What encodes values of some type. */
-export type AnyEncoding = EncodingName | { encode(value: never): Bytes; decode(bytes: never): unknown }
+export type AnyEncoding = EncodingName | {
+  /** Gives the bytes, or a string, as that of a `Codec` does. */
+  encode(value: never): Bytes
+  /** Gives the value, as that of a `Codec` or of a `TextCodec` does. */
+  decode(bytes: never): unknown
+}
 
 /** The type of what an encoding decodes to. JSON may be anything: say the types then, `db.view<string, User>(…)`. */
 export type Decoded<E> =
@@ -112,7 +118,8 @@ interface GivenCodec {
 
 /** Gives the format of an encoding; `what` is the name of the option. Throws INVALID_ARGUMENT. */
 export function formatOf<T>(what: string, encoding: unknown): Format<T> {
-  if (typeof encoding === 'string' && Object.hasOwn(NAMED, encoding)) return NAMED[encoding as EncodingName] as Format<T>
+  const named = typeof encoding === 'string' && Object.hasOwn(NAMED, encoding)
+  if (named) return NAMED[encoding as EncodingName] as Format<T>
   const codec = encoding as GivenCodec | null | undefined
   const isCodec = typeof codec?.encode === 'function' && typeof codec.decode === 'function'
   if (!isCodec) {

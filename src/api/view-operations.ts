@@ -16,7 +16,7 @@ export type ViewBatchOp<K, V> =
 
 /** Gives a put, encoded. Throws INVALID_ARGUMENT. */
 export function putOf<K, V>(form: ViewForm<K, V>, key: K, value: V, lifetime: Lifetime | undefined): BatchOp {
-  const { ttl, expiresAt } = lifetime === undefined ? {} : takeOptions('put', ['ttl', 'expiresAt'], lifetime, takeLifetime)
+  const { ttl, expiresAt } = takeOptions('put', ['ttl', 'expiresAt'], lifetime ?? {}, takeLifetime)
   const stored = form.key(key)
   return { type: 'put', key: stored, value: form.value(value, stored), ttl, expiresAt }
 }

@@ -115,8 +115,8 @@ export abstract class ViewReads<K, V> {
   }
 
   /**
-   * Entries of a range, as `[key, value]`, in the order of the stored keys. Sees the state of the moment of the call. An
-   * entry that cannot be decoded ends the walk with INVALID_ARGUMENT.
+   * Entries of a range, as `[key, value]`, in the order of the stored keys. Sees the state of the moment of the call.
+   * An entry that cannot be decoded ends the walk with INVALID_ARGUMENT.
    */
   entries(range?: ViewRange<K>): AsyncIterable<[K, V]> {
     return this.walk(range, (copies) => entryPart(this.form, copies))

@@ -11,7 +11,10 @@ const DAY_MS = 86_400_000
 /** A session as it is stored: JSON is made of it. */
 export interface StoredSession {
   /** The cookie says when the session expires, as a date or its text; without, the option `ttl` does. */
-  cookie?: { expires?: Date | string | number | boolean | null | undefined }
+  cookie?: {
+    /** The end of the session. */
+    expires?: Date | string | number | boolean | null | undefined
+  }
   [name: string]: unknown
 }
 
@@ -109,9 +112,11 @@ class Sessions {
   private readonly ttl: number
 
   constructor(options: SessionStoreOptions) {
-    const { db, prefix = 'session:', ttl = DAY_MS } = takeOptions('session store', ['db', 'prefix', 'ttl'], options, takeStoreOptions)
+    const given = takeOptions('session store', ['db', 'prefix', 'ttl'], options, takeStoreOptions)
+    const { db, prefix = 'session:', ttl = DAY_MS } = given
     if (typeof db?.view !== 'function') throw invalidArgument('option db must be an open database')
-    if (!Number.isSafeInteger(ttl) || ttl < 1) throw invalidArgument('option ttl must be an integer ≥ 1, in milliseconds')
+    const isGood = Number.isSafeInteger(ttl) && ttl >= 1
+    if (!isGood) throw invalidArgument('option ttl must be an integer ≥ 1, in milliseconds')
     this.view = db.view<string, StoredSession>({ key: 'utf8', value: 'json', prefix })
     this.ttl = ttl
   }

@@ -34,7 +34,9 @@ interface Scene {
   store: EventEmitter & SessionStoreCalls
 }
 
-async function onStore(run: (scene: Scene) => Promise<void>, options: Partial<SessionStoreOptions> = {}): Promise<void> {
+async function onStore(
+  run: (scene: Scene) => Promise<void>, options: Partial<SessionStoreOptions> = {},
+): Promise<void> {
   const clock = new SetClock()
   const place = new Place('memory')
   const db = await place.open({ components: { clock }, workers: 0 })
@@ -124,14 +126,15 @@ describe('a session store', () => {
     const outside = new Promise<() => void>((resolve) => {
       globalThis.queueMicrotask = resolve
     })
-    store.get('a', () => { throw new Error('of the program') })
+    void store.get('a', () => { throw new Error('of the program') })
     const act = await outside
     globalThis.queueMicrotask = queueMicrotask
     assert.throws(act, /of the program/)
   }))
 
   it('refuses options that are none', () => onStore(async ({ db }) => {
-    for (const options of [undefined, {}, { db: 5 }, { db, ttl: 0 }, { db, ttl: 1.5 }, { db, prefix: 5 }, { db, tll: 5 }]) {
+    const bad = [undefined, {}, { db: 5 }, { db, ttl: 0 }, { db, ttl: 1.5 }, { db, prefix: 5 }, { db, tll: 5 }]
+    for (const options of bad) {
       expectError(() => new Store(options as unknown as SessionStoreOptions), 'INVALID_ARGUMENT')
     }
     const store = new Store({ db })

@@ -32,11 +32,11 @@ class LevelStore extends session.Store {
   }
 
   set(sid, session, callback) {
-    this.#inTurn(() => this.#write(sid, session, this.#expiryOf(session)), callback)
+    void this.#inTurn(() => this.#write(sid, session, this.#expiryOf(session)), callback)
   }
 
   touch(sid, session, callback) {
-    this.#inTurn(async () => {
+    void this.#inTurn(async () => {
       const stored = await this.#sessions.get(sid)
       if (stored === undefined || stored.expires <= Date.now()) return
       stored.session.cookie = session.cookie
@@ -45,7 +45,7 @@ class LevelStore extends session.Store {
   }
 
   destroy(sid, callback) {
-    this.#inTurn(async () => {
+    void this.#inTurn(async () => {
       const stored = await this.#sessions.get(sid)
       if (stored !== undefined) await this.#db.batch(this.#deletion(sid, stored.expires))
     }, callback)

@@ -85,7 +85,7 @@ const is = <T extends true>(): T | undefined => undefined
 
 interface User { name: string }
 const tuples: Codec<[string, number]> = { encode: (key) => key.join(), decode: () => ['a', 1] }
-const dates: TextCodec<Date> = { format: 'utf8', encode: (date) => date.toISOString(), decode: (text) => new Date(text) }
+const dates: TextCodec<Date> = { format: 'utf8', encode: (date) => date.toJSON(), decode: (text) => new Date(text) }
 class Packer {
   encode(value: unknown): Uint8Array { return new Uint8Array(Number(value)) }
   decode(bytes: Uint8Array): User { return { name: String(bytes.length) } }
@@ -103,7 +103,8 @@ export async function main(db: Varve): Promise<void> {
   is<Equal<typeof readings, View<[string, number], Date>>>()
   const packed = db.view({ key: 'bytes', value: new Packer() })
   is<Equal<typeof packed, View<Uint8Array, User>>>()
-  const inline = db.view({ key: 'utf8', value: { encode: (n: number) => String(n), decode: (bytes: Uint8Array) => bytes.length } })
+  const lengths = { encode: (n: number) => String(n), decode: (bytes: Uint8Array) => bytes.length }
+  const inline = db.view({ key: 'utf8', value: lengths })
   is<Equal<typeof inline, View<string, number>>>()
   const literal = db.view<'a' | 'b', User>({ key: 'utf8', value: 'json' })
 
@@ -120,11 +121,15 @@ export async function main(db: Varve): Promise<void> {
   const many: (User | undefined)[] = users.getManySync(['a'])
   const entry: Entry<User> | undefined = users.entrySync('a')
   const snapshot = db.snapshot()
-  const range: ViewRange<[string, number]> = { gte: ['a', 1], lt: ['a', 2], prefix: 'a', reverse: true, limit: 1, snapshot }
-  for await (const [[name, number], date] of readings.entries(range)) console.log(name.length, number.toFixed(), date.getTime())
+  const range: ViewRange<[string, number]> = { gte: ['a', 1], lt: ['a', 2], prefix: 'a', limit: 1, snapshot }
+  for await (const [[name, number], date] of readings.entries(range)) {
+    console.log(name.length, number.toFixed(), date.getTime())
+  }
   for (const key of readings.keysSync()) is<Equal<typeof key, [string, number]>>()
   for await (const value of users.values()) is<Equal<typeof value, User>>()
-  const operations: ViewBatchOp<string, User>[] = [{ type: 'put', key: 'a', value: { name: '' }, ttl: 1 }, { type: 'delRange', gt: 'a' }]
+  const operations: ViewBatchOp<string, User>[] = [
+    { type: 'put', key: 'a', value: { name: '' }, ttl: 1 }, { type: 'delRange', gt: 'a' },
+  ]
   await users.batch(operations, { sync: true })
   const put: BatchOp = users.putOp('a', { name: 'b' }, { ttl: 1000 })
   await db.batch([put, names.putOp('b', 'a'), readings.delRangeOp({ lt: ['b', 0] })])
