@@ -31,6 +31,7 @@ const names = new Map([
   ['blob-cache keyv unstorage cli', 'blobs'],
   ['index level blob-cache keyv unstorage testing cli', 'base'],
   ['index level blob-cache keyv unstorage undici session cli', 'options'],
+  ['index level blob-cache keyv unstorage undici testing cli', 'clock'],
   ['index level blob-cache keyv unstorage undici session testing cli', 'errors'],
 ])
 
