@@ -166,11 +166,17 @@ const slice = typeof Buffer === 'function' ? (Buffer.prototype as { utf8Slice?: 
 const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 function textOf(bytes: Uint8Array, start: number, end: number): string {
-  if (slice !== undefined) return slice.call(bytes, start, end)
-  return textDecoder.decode(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start))
+  try {
+    if (slice !== undefined) return slice.call(bytes, start, end)
+    return textDecoder.decode(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start))
+  } catch (error) {
+    throw new VarveError('NOT_SUPPORTED', `${end - start} bytes are more than a string can hold here`, {
+      cause: error, hint: "read them with the encoding 'bytes', or with getStream",
+    })
+  }
 }
 
-/** Gives bytes[start, end), which belong to the engine, as text, or as a copy. */
+/** Gives bytes[start, end), which belong to the engine, as text, or as a copy. Throws NOT_SUPPORTED for a long text. */
 export function rawOf(copies: UserBytes | null, bytes: Uint8Array, start: number, end: number): Raw {
   return copies === null ? textOf(bytes, start, end) : copies.copy(bytes, start, end)
 }

@@ -1,8 +1,10 @@
 /** Typed views through codecs of libraries: their order, and what they get. None of them is a dependency. ENC-2. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { rawOf } from '../../src/api/view-codec.js'
 import type { Codec } from '../../src/index.js'
 import { inMemory, listOf } from '../support/databases/views.js'
+import { expectError } from '../support/harness/expect-error.js'
 
 type Tuple = (number | string | boolean)[]
 
@@ -82,4 +84,9 @@ describe('codecs of libraries', () => {
       assert.deepEqual(seen, [kind, kind, kind])
     }
   }))
+})
+
+it('a text that is longer than any string is told apart from damage', () => {
+  const longest = 2 ** 29 // nobody looks at these bytes: no memory is behind them
+  assert.match(expectError(() => rawOf(null, new Uint8Array(longest), 0, longest), 'NOT_SUPPORTED').message, /string/)
 })

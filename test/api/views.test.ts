@@ -79,6 +79,7 @@ describe('a view', () => {
     await users.put('a', { name: 'a' }, { ttl: 1000 })
     users.putSync('b', { name: 'b' }, { expiresAt: clock.wall + 2000 })
     await users.batch([{ type: 'put', key: 'c', value: { name: 'c' }, ttl: 3000 }])
+    await users.batch([{ type: 'put', key: 'c2', value: { name: 'c' }, ttl: 2000 }])
     await db.batch([users.putOp('d', { name: 'd' }, { ttl: 4000 }), users.putOp('e', { name: 'e' })])
     assert.equal((await users.entry('b'))!.expiresAt, clock.wall + 2000)
     clock.pass(2500)
@@ -375,16 +376,22 @@ describe('a codec that throws', () => {
   it('in reading names the key, ends the walk, and leaves nothing open', () => inMemory(async (db) => {
     const large = 'l'.repeat(70_000)
     const fill = async (key: string, value: string): Promise<void> => db.put(`p:${key}`, value)
-    for (const [i, size] of ['', large].entries()) {
-      for (const key of ['a', 'b', 'c', 'd']) await fill(`${i}${key}`, `${key === 'c' ? 'spoilt' : 'fine'}${size}`)
+    for (const key of ['a', 'b', 'c', 'd']) {
+      const text = key === 'c' ? 'spoilt' : 'fine'
+      const sizes = ['', large, key === 'c' ? '' : large] // small ones, values apart, and a small one among these
+      for (const [i, size] of sizes.entries()) await fill(`${i}${key}`, text + size)
     }
     for (const flushes of [false, true]) {
       if (flushes) await db.flush()
       for (const value of [picky, pickyText]) {
         const view = db.view<string, string>({ key: 'utf8', value, prefix: 'p:' })
-        for (const i of [0, 1]) {
+        for (const i of [0, 1, 2]) {
           const range = { prefix: `${i}` }
           const key = `${i}c`
+          const fine = `fine${i === 0 ? '' : large}`
+          assert.equal(await view.get(`${i}a`), fine)
+          assert.deepEqual([view.getSync(`${i}a`), view.entrySync(`${i}b`)?.value], [fine, fine])
+          assert.deepEqual(await view.getMany([`${i}b`, 'none', `${i}d`]), [fine, undefined, fine])
           const pattern = new RegExp(`^the value of key "p:${key}" cannot be decoded: it is spoilt$`)
           for (const call of [
             () => view.get(key), () => view.getSync(key), () => view.entry(key),
