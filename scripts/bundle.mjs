@@ -18,6 +18,7 @@ const entries = {
   keyv: 'src/keyv.ts',
   unstorage: 'src/unstorage.ts',
   undici: 'src/undici.ts',
+  session: 'src/session.ts',
   testing: 'src/testing.ts',
   cli: 'src/cli/main.ts',
 }
@@ -29,8 +30,9 @@ const names = new Map([
   ['index level blob-cache keyv unstorage cli', 'files'],
   ['blob-cache keyv unstorage cli', 'blobs'],
   ['index level blob-cache keyv unstorage testing cli', 'base'],
-  ['index level blob-cache keyv unstorage undici cli', 'options'],
-  ['index level blob-cache keyv unstorage undici testing cli', 'errors'],
+  ['index level blob-cache keyv unstorage undici session cli', 'options'],
+  ['index level blob-cache keyv unstorage undici testing cli', 'clock'],
+  ['index level blob-cache keyv unstorage undici session testing cli', 'errors'],
 ])
 
 /** What is loaded only when it is wanted, by its source. */

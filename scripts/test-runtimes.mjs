@@ -10,6 +10,7 @@ const programs = [
   ['examples/everywhere.js'],
   ['examples/commonjs.cjs'],
   ['examples/secondary-index.js'],
+  ['examples/level-index.js'],
   ['examples/json-documents.js'],
   ['examples/queue.js', '20000'],
   ['examples/build-cache.js'],

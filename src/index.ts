@@ -1,5 +1,5 @@
 /** The package's main entry. */
-export { Pins, Snapshot, TableWriter, Varve, VarveError } from './api/index.js'
+export { Pins, Snapshot, TableWriter, Varve, VarveError, View } from './api/index.js'
 export type {
   BackgroundErrorStats, BackupInfo, BackupOptions, BackupResult, BatchOp, BatchWriteOptions, Bytes, CacheStats,
   CellEncoding, CheckpointFromOptions, CheckpointLogs, CheckpointMode, CheckpointOptions, CheckpointResult, Clock,
@@ -18,4 +18,22 @@ export type {
   StageStats, Stats, StreamOptions, StreamReader, StreamWriteOptions, TableFileInfo, TableWriterOptions, Timer,
   ToolOptions, ToolReport, ValueLogFileStats, ValueLogHolder, ValueLogStats, ValueSource, VarveOptions, VerifyLevel,
   VerifyOptions, VerifyReport, Vfs, VfsFile, VfsLock, VfsSpec, WalStats, WriteOptions, WriteStallStats,
+  AnyEncoding, BackgroundErrorStats, BackupInfo, BackupOptions, BackupResult, BatchOp, BatchWriteOptions, Bytes,
+  CacheStats, CellEncoding, CheckpointFromOptions, CheckpointOptions, CheckpointResult, Clock, Codec, CollectOptions,
+  CollectResult, CompactionLevelStats, CompactionRunStats, CompactionStats, CompactionStyle, CompactOptions,
+  CompactProgress, Components, Compression, DatabaseState, DatabaseStats, Decoded, DecodedOr, EncodingName,
+  EngineEvent, Entry, ErrorCode, ErrorDetails, Executor, ExecutorFactory, ExportFormat, ExportOptions, ExportReport,
+  ExportShape, ExportSink, ExportStream, FileHoldStats, FileInfo, FileNum, FileRemovalReason, FilesStats,
+  FlushStageName, FlushStats, FollowedBatch, FollowedIngest, FollowedKey, FollowedOperation, FollowedRange, Following,
+  FollowingOptions, FollowOptions, HealAtOptions, HealedFile, HealOptions, HealReport, HeldValueLog, HoldSpec,
+  HoldState, ImportFormat, ImportOptions, ImportReport, ImportShape, ImportSource, IngestMode, IngestOptions,
+  IngestResult, InnerViewOptions, Job, JobFunction, JobResult, JobTable, KeptFile, KeptFileReason, KeyBounds,
+  LastRunStats, LevelNum, LevelStats, Lifetime, LoadEntry, LoadOptions, LoadResult, LoadSource, LockHolder, LostRange,
+  MemoryStats, NodeWritable, OpenMode, PinInfo, PrefixRule, Problem, ProblemSeverity, Progress, PutOptions, Random,
+  RangeOptions, ReadOptions, RecoveryReport, RefreshOptions, RefreshResult, RepairOptions, RepairReport,
+  RestoreOptions, RestoreReport, ScrubOptions, SeqNum, SinkWriter, StageStats, Stats, StreamOptions, StreamReader,
+  StreamWriteOptions, TableFileInfo, TableWriterOptions, TextCodec, Timer, ToolOptions, ToolReport, ValueLogFileStats,
+  ValueLogHolder, ValueLogStats, ValueSource, VarveOptions, VerifyLevel, VerifyOptions, VerifyReport, Vfs, VfsFile,
+  VfsLock, VfsSpec, ViewBatchOp, ViewBounds, ViewEncoding, ViewOptions, ViewRange, WalStats, WriteOptions,
+  WriteStallStats,
 } from './api/index.js'

@@ -66,7 +66,7 @@ describe('the documents', () => {
   })
 
   it('point at files that exist', () => {
-    const names = ['adapters', 'blob-cache', 'errors', 'cli', 'level', 'migration', 'stats']
+    const names = ['adapters', 'blob-cache', 'errors', 'cli', 'level', 'migration', 'stats', 'views']
     const pages = names.map((name) => `docs/${name}.md`)
     for (const page of ['README.md', 'ARCHITECTURE.md', ...pages]) {
       for (const link of matches(read(page), /\]\((?!https?:)([^)#]+)\)/g)) {

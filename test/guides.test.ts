@@ -19,7 +19,7 @@ after(() => rmSync(lab, { recursive: true }))
 writeFileSync(path.join(lab, 'package.json'), '{ "private": true }\n')
 mkdirSync(path.join(lab, 'node_modules'))
 symlinkSync(packageDir, path.join(lab, 'node_modules/varve'), 'dir')
-for (const name of ['keyv', 'unstorage', 'undici']) {
+for (const name of ['express-session', 'keyv', 'msgpackr', 'ordered-binary', 'undici', 'unstorage']) {
   symlinkSync(path.join(packageDir, 'node_modules', name), path.join(lab, 'node_modules', name), 'dir')
 }
 
@@ -36,8 +36,8 @@ function examplesIn(page: string, imported: string): { heading: string; code: st
 
 /** Pages, how many examples each has, and what these import. */
 const pages = [
-  ['docs/blob-cache.md', 6, "'varve/"], ['docs/adapters.md', 3, "'varve/"], ['README.md', 1, "'varve/"],
-  ['docs/verify.md', 2, "'varve'"],
+  ['docs/blob-cache.md', 6, "'varve/"], ['docs/adapters.md', 4, "'varve/"], ['README.md', 1, "'varve/"],
+  ['docs/verify.md', 2, "'varve'"], ['docs/views.md', 3, "'varve'"],
 ] as const
 
 for (const [page, count, imported] of pages) {

@@ -94,7 +94,7 @@ export class RangeIterable<T> implements IterableIterator<T> {
 
   next(): IteratorResult<T, undefined> {
     const cursor = this.#cursor
-    return cursor.next() ? given(cursor, this.#part.now(cursor)) : ended(cursor)
+    return cursor.next() ? given(cursor, made(cursor, this.#part)) : ended(cursor)
   }
 
   return(): IteratorResult<T, undefined> {
@@ -161,7 +161,7 @@ export class AsyncRangeIterable<T> implements AsyncIterableIterator<T> {
       const held = ahead === null ? null : cursor.heldValue
       if (held !== null) return this.#given(await ahead!.copy(held))
       if (ahead === null || !cursor.isApart) {
-        const result = this.#given(this.#part.now(cursor))
+        const result = this.#given(made(cursor, this.#part))
         if (turns.isOver()) await turns.next()
         return result
       }
@@ -186,6 +186,16 @@ export class AsyncRangeIterable<T> implements AsyncIterableIterator<T> {
   #end(): void {
     this.#ahead?.drop()
     this.#cursor.close()
+  }
+}
+
+/** Makes what is given of an entry. When it cannot be made, the walk is over. */
+function made<T>(cursor: Cursor, part: Part<T>): T {
+  try {
+    return part.now(cursor)
+  } catch (error) {
+    cursor.close()
+    throw error
   }
 }
 

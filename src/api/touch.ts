@@ -14,9 +14,9 @@ import type { ReadView } from '../read/index.js'
 import type { CopyingMoment } from './read-options.js'
 
 /** A value with what is known of it. */
-export interface Entry {
-  /** The value, as private memory. */
-  value: Uint8Array
+export interface Entry<V = Uint8Array> {
+  /** The value: bytes in private memory, or what a view decodes them to. */
+  value: V
   /** When it expires, in milliseconds since 1970; null: never. */
   expiresAt: number | null
   /** The sequence number of the write that put it: later writes have higher ones. */

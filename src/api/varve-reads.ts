@@ -29,20 +29,20 @@ export abstract class VarveReads extends VarveAtRest {
   /** The directory, absolute and without links. */
   readonly location: string
   /** @internal */
-  protected declare readonly view: ReadView
+  protected declare readonly readView: ReadView
   private declare readonly reads: PointReader
 
   /** @internal */
   protected constructor(view: ReadView) {
     super()
     this.location = view.dir
-    setHidden(this, { view, reads: new PointReader() })
+    setHidden(this, { readView: view, reads: new PointReader() })
   }
 
   /** The value as private memory, or undefined. Sees the state of the moment of the call. */
   get(key: Bytes, options?: ReadOptions): Promise<Uint8Array | undefined> {
     try {
-      const { view, reads } = this
+      const { readView: view, reads } = this
       const moment = readMoment(options, view)
       checkKey(key)
       return reads.answer(view, moment, key, moment.copies)
@@ -53,7 +53,7 @@ export abstract class VarveReads extends VarveAtRest {
 
   /** Reads as `get` does, at once. */
   getSync(key: Bytes, options?: ReadOptions): Uint8Array | undefined {
-    const { view, reads } = this
+    const { readView: view, reads } = this
     const moment = readMoment(options, view)
     checkKey(key)
     return reads.get(moment, key, moment.copies, view)
@@ -67,33 +67,33 @@ export abstract class VarveReads extends VarveAtRest {
   async getStream(key: Bytes, options?: StreamOptions): Promise<AsyncIterableIterator<Uint8Array> | undefined> {
     const { part, read } = takeStreamOptions(options)
     checkKey(key)
-    return openValueStream(this.view, this.reads, momentOf(read, this.view), copyBytes(key), part) ?? undefined
+    return openValueStream(this.readView, this.reads, momentOf(read, this.readView), copyBytes(key), part) ?? undefined
   }
 
   /** Values in the order of the keys, all from one state; undefined where a key is absent. */
   async getMany(keys: readonly Bytes[], options?: ReadOptions): Promise<(Uint8Array | undefined)[]> {
-    return getMany({ view: this.view, reads: this.reads }, keys, options)
+    return getMany({ view: this.readView, reads: this.reads }, keys, options)
   }
 
   /** Reads as `getMany` does, at once. */
   getManySync(keys: readonly Bytes[], options?: ReadOptions): (Uint8Array | undefined)[] {
-    return getManySync({ view: this.view, reads: this.reads }, keys, options)
+    return getManySync({ view: this.readView, reads: this.reads }, keys, options)
   }
 
   /** The value with what is known of it: when it expires, and the number of the write that put it; or undefined. */
   async entry(key: Bytes, options?: ReadOptions): Promise<Entry | undefined> {
-    return this.view.turns.answer(this.entrySync(key, options))
+    return this.readView.turns.answer(this.entrySync(key, options))
   }
 
   /** Reads as `entry` does, at once. */
   entrySync(key: Bytes, options?: ReadOptions): Entry | undefined {
-    return readEntry(this.view, readMoment(options, this.view), key)
+    return readEntry(this.readView, readMoment(options, this.readView), key)
   }
 
   /** Whether the key is there. Sees the state of the moment of the call. */
   has(key: Bytes, options?: ReadOptions): Promise<boolean> {
     try {
-      return this.view.turns.answer(this.hasSync(key, options))
+      return this.readView.turns.answer(this.hasSync(key, options))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -101,7 +101,7 @@ export abstract class VarveReads extends VarveAtRest {
 
   /** Looks as `has` does, at once. */
   hasSync(key: Bytes, options?: ReadOptions): boolean {
-    const { view, reads } = this
+    const { readView: view, reads } = this
     const moment = readMoment(options, view)
     checkKey(key)
     return reads.has(moment, key, view)
@@ -109,32 +109,32 @@ export abstract class VarveReads extends VarveAtRest {
 
   /** Entries of a range, as `[key, value]`, in the order of the keys. Sees the state of the moment of the call. */
   entries(range?: RangeOptions): AsyncIterable<[Uint8Array, Uint8Array]> {
-    return new AsyncRangeIterable(this.view, readRange(range, this.view), ENTRY)
+    return new AsyncRangeIterable(this.readView, readRange(range, this.readView), ENTRY)
   }
 
   /** Gives what `entries` gives, to be walked along without waiting. */
   entriesSync(range?: RangeOptions): IterableIterator<[Uint8Array, Uint8Array]> {
-    return new RangeIterable(this.view, readRange(range, this.view), ENTRY)
+    return new RangeIterable(this.readView, readRange(range, this.readView), ENTRY)
   }
 
   /** Keys of a range, in their order. Sees the state of the moment of the call. */
   keys(range?: RangeOptions): AsyncIterable<Uint8Array> {
-    return new AsyncRangeIterable(this.view, readRange(range, this.view), KEY)
+    return new AsyncRangeIterable(this.readView, readRange(range, this.readView), KEY)
   }
 
   /** Gives what `keys` gives, to be walked along without waiting. */
   keysSync(range?: RangeOptions): IterableIterator<Uint8Array> {
-    return new RangeIterable(this.view, readRange(range, this.view), KEY)
+    return new RangeIterable(this.readView, readRange(range, this.readView), KEY)
   }
 
   /** Values of a range, in the order of their keys. Sees the state of the moment of the call. */
   values(range?: RangeOptions): AsyncIterable<Uint8Array> {
-    return new AsyncRangeIterable(this.view, readRange(range, this.view), VALUE)
+    return new AsyncRangeIterable(this.readView, readRange(range, this.readView), VALUE)
   }
 
   /** Gives what `values` gives, to be walked along without waiting. */
   valuesSync(range?: RangeOptions): IterableIterator<Uint8Array> {
-    return new RangeIterable(this.view, readRange(range, this.view), VALUE)
+    return new RangeIterable(this.readView, readRange(range, this.readView), VALUE)
   }
 
   /**
@@ -144,28 +144,28 @@ export abstract class VarveReads extends VarveAtRest {
    * CLOSED, the reason of the signal, or as reads do; then no file is left, and a stream has no end.
    */
   async export(sink: ExportSink, options: ExportOptions): Promise<ExportReport> {
-    const { view } = this
+    const { readView: view } = this
     return keepAliveUntil(view.clock, exportEntries(view, readExportCall(sink, options, view)))
   }
 
   /** A point in time to read from; release it, since it keeps old versions alive. */
   snapshot(): Snapshot {
-    this.view.checkReadable()
-    return newSnapshot(this.view)
+    this.readView.checkReadable()
+    return newSnapshot(this.readView)
   }
 
   /** The external position of the last batch that carried one, or null. */
   get position(): Uint8Array | null {
-    return this.view.position?.slice() ?? null
+    return this.readView.position?.slice() ?? null
   }
 
   /** One plain object with everything there is to see; names end in their unit. */
   stats(): Stats {
-    return collectStats(this.view, this.reads)
+    return collectStats(this.readView, this.reads)
   }
 }
 
 /** Gives the Level facade what it reads with. */
 export function readersOf(db: VarveReads): { view: ReadView; reads: PointReader } {
-  return { view: db['view'], reads: db['reads'] }
+  return { view: db['readView'], reads: db['reads'] }
 }

@@ -39,7 +39,10 @@ import { scrubInBackground } from '../verify/index.js'
 import type { HealReport, VerifyReport } from '../verify/index.js'
 import { healNow, scrubNow } from './heal-options.js'
 import type { HealOptions, ScrubOptions } from './heal-options.js'
-import { VarveReads } from './varve-reads.js'
+import { readersOf, VarveReads } from './varve-reads.js'
+import { newView } from './view.js'
+import type { View, ViewOptions } from './view.js'
+import type { AnyEncoding, Decoded } from './view-codec.js'
 import { WriteOptionReader } from './write-options.js'
 import type { BatchOp, BatchWriteOptions, PutOptions, WriteOptions } from './write-options.js'
 
@@ -100,7 +103,7 @@ export class Varve extends VarveReads {
     if (!(db instanceof Varve)) {
       throw invalidArgument('the first argument must be an open database', 'one opened with readOnly: true will do')
     }
-    return backUpDatabase(db.view, set, options)
+    return backUpDatabase(db.readView, set, options)
   }
 
   // ── Writes ──────────────────────────────────────────────────────────────────────────────────────
@@ -199,11 +202,11 @@ export class Varve extends VarveReads {
    */
   async clear(range?: RangeOptions, options?: WriteOptions): Promise<void> {
     const sync = this.writes.sync(options)
-    const walk = readRange(range, this.view)
+    const walk = readRange(range, this.readView)
     const writer = this.writer()
     writer.checkWritable()
     if (walk.isNow && walk.limit === Infinity) await deleteRange(writer, walk.range, sync)
-    else await clearKeys(this.view, walk, (operations) => this.batch(operations, { sync }))
+    else await clearKeys(this.readView, walk, (operations) => this.batch(operations, { sync }))
   }
 
   /** Resolves when every write acknowledged before the call survives power loss. */
@@ -265,7 +268,28 @@ export class Varve extends VarveReads {
    * CLOSED, or the reason of `signal`; then nothing is left there.
    */
   async checkpoint(target: string, options?: CheckpointOptions): Promise<CheckpointResult> {
-    return checkpointView(this.view, target, options)
+    return checkpointView(this.readView, target, options)
+  }
+
+  // ── Views ───────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * The keys that begin with a prefix, keys and values through encodings: `db.view({ key: 'utf8', value: 'json' })`.
+   * Where an encoding does not say the type, the program does: `db.view<string, User>(…)`. Throws INVALID_ARGUMENT or
+   * KEY_TOO_LARGE.
+   */
+  view<K, V>(options: ViewOptions<K, V>): View<K, V>
+  /** A view whose types are those that the encodings give. */
+  view<KE extends AnyEncoding, VE extends AnyEncoding>(options: {
+    /** The encoding of the keys: 'utf8', 'json', 'bytes', or a codec, which decides about the order. */
+    key: KE
+    /** The encoding of the values: 'utf8', 'json', 'bytes', or a codec. */
+    value: VE
+    /** The view has the keys that begin with this, and does not show it; default: all keys. */
+    prefix?: Bytes | undefined
+  }): View<Decoded<KE>, Decoded<VE>>
+  view(options: ViewOptions<unknown, unknown>): View<unknown, unknown> {
+    return newView(readersOf(this), this, options)
   }
 
   /** Durable retention pins: they keep logs for a follower, over restarts too. */
@@ -282,12 +306,12 @@ export class Varve extends VarveReads {
    * reason, NOT_SUPPORTED for a database open for writing, or as `open` does; then reads see what they saw before.
    */
   async refresh(options?: RefreshOptions): Promise<RefreshResult> {
-    return this.waitFor(refreshView(this.view, options))
+    return this.waitFor(refreshView(this.readView, options))
   }
 
   /** Refreshes until it is stopped, and tells what came. Throws INVALID_ARGUMENT, NOT_SUPPORTED or CLOSED. */
   follow(options?: FollowingOptions): Following {
-    return followView(this.view, options)
+    return followView(this.readView, options)
   }
 
   // ── Life ────────────────────────────────────────────────────────────────────────────────────────
@@ -317,7 +341,7 @@ export class Varve extends VarveReads {
   /** Flushes, syncs, lets go of everything. Rejects with the first background error. Idempotent. */
   async close(): Promise<void> {
     try {
-      await this.waitFor(this.view.close())
+      await this.waitFor(this.readView.close())
     } catch (error) {
       throw diskError(error, 'close', this.location)
     }
@@ -330,7 +354,7 @@ export class Varve extends VarveReads {
 
   /** Waits for background work, and keeps the process alive meanwhile. */
   private waitFor<T>(work: Promise<T>): Promise<T> {
-    return keepAliveUntil(this.view.clock, work)
+    return keepAliveUntil(this.readView.clock, work)
   }
 
   private writer(): Engine {

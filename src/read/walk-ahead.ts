@@ -102,6 +102,9 @@ export class WalkAhead<T> implements AheadReader {
     this.isReading = true
     try {
       return make(await held.copy(view, cursor.state))
+    } catch (error) {
+      cursor.close()
+      throw error
     } finally {
       this.isReading = false
     }
@@ -149,16 +152,15 @@ export class WalkAhead<T> implements AheadReader {
     const key = cursor.key()
     const slot: Slot<T> = { key, make: null, result: undefined, error: null, isBad: false }
     const index = slots.push(slot) - 1
-    if (!cursor.isApart) {
-      slot.result = part.now(cursor)
-      return
-    }
-    slot.make = part.apart(cursor)
     try {
+      if (!cursor.isApart) {
+        slot.result = part.now(cursor)
+        return
+      }
+      slot.make = part.apart(cursor)
       wanted.push({ place: cursor.place(), key, index })
     } catch (error) {
-      slot.isBad = true
-      slot.error = error
+      fail(slot, error)
     }
   }
 
@@ -187,12 +189,17 @@ function sinkOf<T>(slots: readonly Slot<T>[]): ValueSink {
   return {
     give(index, value) {
       const slot = slots[index]!
-      slot.result = slot.make!(value)
+      try {
+        slot.result = slot.make!(value)
+      } catch (error) {
+        fail(slot, error)
+      }
     },
-    fail(index, error) {
-      const slot = slots[index]!
-      slot.isBad = true
-      slot.error = error
-    },
+    fail: (index, error) => fail(slots[index]!, error),
   }
+}
+
+function fail(slot: Slot<unknown>, error: unknown): void {
+  slot.isBad = true
+  slot.error = error
 }

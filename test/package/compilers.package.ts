@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
-import { coreTypes, levelTypes } from '../support/programs/package-users.js'
+import { coreTypes, levelTypes, viewTypes } from '../support/programs/package-users.js'
 import { compile, packed } from '../support/programs/packed-package.js'
 
 const tools = path.join(packed.root, '.tools/node_modules')
@@ -14,9 +14,9 @@ before(() => {
 
 after(() => packed.remove())
 
-const modern = { 'core.mts': coreTypes, 'level.mts': levelTypes }
-const common = { 'core.cts': coreTypes, 'level.cts': levelTypes }
-const plain = { 'core.ts': coreTypes, 'level.ts': levelTypes }
+const modern = { 'core.mts': coreTypes, 'views.mts': viewTypes, 'level.mts': levelTypes }
+const common = { 'core.cts': coreTypes, 'views.cts': viewTypes, 'level.cts': levelTypes }
+const plain = { 'core.ts': coreTypes, 'views.ts': viewTypes, 'level.ts': levelTypes }
 
 /** Each way to find a package: what is compiled, and how. */
 const ways = {
@@ -38,6 +38,6 @@ for (const version of ['5.4', 'newest'] as const) {
 
   test(`TypeScript ${version}, where nothing of Node is known`, () => {
     const options = { module: 'ESNext', moduleResolution: 'bundler', types: [], lib: ['ES2022', 'DOM'] }
-    assert.equal(compile({ files: { 'core.ts': coreTypes }, options, tsc }), '')
+    assert.equal(compile({ files: { 'core.ts': coreTypes, 'views.ts': viewTypes }, options, tsc }), '')
   })
 }

@@ -75,6 +75,86 @@ export async function main(): Promise<void> {
 }
 `
 
+/** What TypeScript knows of views: types that encodings give, types that are said, and how far they reach. */
+export const viewTypes = `
+import { Varve } from 'varve'
+import type { BatchOp, Codec, Entry, TextCodec, View, ViewBatchOp, ViewOptions, ViewRange } from 'varve'
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false
+const is = <T extends true>(): T | undefined => undefined
+
+interface User { name: string }
+const tuples: Codec<[string, number]> = { encode: (key) => key.join(), decode: () => ['a', 1] }
+const dates: TextCodec<Date> = { format: 'utf8', encode: (date) => date.toJSON(), decode: (text) => new Date(text) }
+class Packer {
+  encode(value: unknown): Uint8Array { return new Uint8Array(Number(value)) }
+  decode(bytes: Uint8Array): User { return { name: String(bytes.length) } }
+}
+
+export async function main(db: Varve): Promise<void> {
+  const texts = db.view({ key: 'utf8', value: 'bytes' })
+  is<Equal<typeof texts, View<string, Uint8Array>>>()
+  const loose = db.view({ key: 'utf8', value: 'json', prefix: new Uint8Array(1) })
+  is<Equal<typeof loose, View<string, unknown>>>()
+  const users = db.view<string, User>({ key: 'utf8', value: 'json', prefix: 'users:' })
+  is<Equal<typeof users, View<string, User>>>()
+  const said: View<string, User> = db.view({ key: 'utf8', value: 'json' })
+  const readings = db.view({ key: tuples, value: dates })
+  is<Equal<typeof readings, View<[string, number], Date>>>()
+  const packed = db.view({ key: 'bytes', value: new Packer() })
+  is<Equal<typeof packed, View<Uint8Array, User>>>()
+  const lengths = { encode: (n: number) => String(n), decode: (bytes: Uint8Array) => bytes.length }
+  const inline = db.view({ key: 'utf8', value: lengths })
+  is<Equal<typeof inline, View<string, number>>>()
+  const literal = db.view<'a' | 'b', User>({ key: 'utf8', value: 'json' })
+
+  const inner = users.view({ prefix: 'by-email:' })
+  is<Equal<typeof inner, View<string, User>>>()
+  const names = users.view({ prefix: 'names:', value: 'utf8' })
+  is<Equal<typeof names, View<string, string>>>()
+  const days = users.view({ key: dates })
+  is<Equal<typeof days, View<Date, User>>>()
+  const others = users.view<string, User[]>({ value: 'json' })
+  is<Equal<typeof others, View<string, User[]>>>()
+
+  const user: User | undefined = await users.get('a')
+  const many: (User | undefined)[] = users.getManySync(['a'])
+  const entry: Entry<User> | undefined = users.entrySync('a')
+  const snapshot = db.snapshot()
+  const range: ViewRange<[string, number]> = { gte: ['a', 1], lt: ['a', 2], prefix: 'a', limit: 1, snapshot }
+  for await (const [[name, number], date] of readings.entries(range)) {
+    console.log(name.length, number.toFixed(), date.getTime())
+  }
+  for (const key of readings.keysSync()) is<Equal<typeof key, [string, number]>>()
+  for await (const value of users.values()) is<Equal<typeof value, User>>()
+  const operations: ViewBatchOp<string, User>[] = [
+    { type: 'put', key: 'a', value: { name: '' }, ttl: 1 }, { type: 'delRange', gt: 'a' },
+  ]
+  await users.batch(operations, { sync: true })
+  const put: BatchOp = users.putOp('a', { name: 'b' }, { ttl: 1000 })
+  await db.batch([put, names.putOp('b', 'a'), readings.delRangeOp({ lt: ['b', 0] })])
+  const options: ViewOptions<string, User> = { key: 'utf8', value: 'json' }
+  console.log(db.view(options), said, literal, user, many, entry)
+
+  // @ts-expect-error a value is a User
+  await users.put('a', 'b')
+  // @ts-expect-error a key is a string
+  users.getSync(5)
+  // @ts-expect-error a bound is a tuple
+  readings.keysSync({ gt: 'a' })
+  // @ts-expect-error a value is a string
+  names.putOp('a', { name: 'b' })
+  // @ts-expect-error a put of a batch has a User
+  await users.batch([{ type: 'put', key: 'a', value: 5 }])
+  // @ts-expect-error no such encoding
+  db.view({ key: 'utf-8', value: 'json' })
+  // @ts-expect-error utf8 does not make Users
+  db.view<string, User>({ key: 'utf8', value: 'utf8' })
+  // @ts-expect-error both encodings are said
+  db.view({ key: 'utf8' })
+}
+`
+
 export const levelTypes = `
 import { AbstractLevel } from 'abstract-level'
 import type { AbstractSublevel } from 'abstract-level'
