@@ -16,7 +16,8 @@ export type {
   BackgroundErrorStats, CacheStats, CompactionLevelStats, CompactionRunStats, CompactionStats, DatabaseState,
   DatabaseStats, EngineEvent, FileHoldStats, FileRemovalReason, FilesStats, FlushStageName, FlushStats, KeptFile,
   KeptFileReason,
-  LastRunStats, LevelStats, MemoryStats, OperationKind, OperationStats, RecoveryReport, StageStats, Stats, ValueLogFileStats, ValueLogHolder,
+  LastRunStats, LevelStats, MemoryStats, OperationKind, OperationStats, RecoveryReport, StageStats, Stats,
+  ValueLogFileStats, ValueLogHolder,
   ValueLogStats, WalStats, WriteStallStats,
 } from '../stats/index.js'
 export type { Problem, ProblemSeverity, Progress, ToolReport } from '../report/index.js'
