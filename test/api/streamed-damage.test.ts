@@ -108,8 +108,10 @@ test('two entries that name one file, or one that a version lists, are CORRUPTIO
   const { image, files } = await makeImage()
   const vfs = vfsOf(image, DIR)
   const db = await openIn(vfs, { readOnly: true })
-  const { view } = db as unknown as { view: { sight: { databaseId: Uint8Array; replayed: { streamed: unknown[] } } } }
-  const { databaseId, replayed } = view.sight
+  const { readView } = db as unknown as {
+    readView: { sight: { databaseId: Uint8Array; replayed: { streamed: unknown[] } } }
+  }
+  const { databaseId, replayed } = readView.sight
   const memtables = (db as unknown as { view: { state: { memtables: never[] } } }).view.state.memtables
   const place = { vfs, dir: DIR, databaseId, listed: new Map() }
   assert.equal(replayed.streamed.length, files.length)
