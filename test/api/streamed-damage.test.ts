@@ -112,7 +112,7 @@ test('two entries that name one file, or one that a version lists, are CORRUPTIO
     readView: { sight: { databaseId: Uint8Array; replayed: { streamed: unknown[] } } }
   }
   const { databaseId, replayed } = readView.sight
-  const memtables = (db as unknown as { view: { state: { memtables: never[] } } }).view.state.memtables
+  const memtables = (db as unknown as { readView: { state: { memtables: never[] } } }).readView.state.memtables
   const place = { vfs, dir: DIR, databaseId, listed: new Map() }
   assert.equal(replayed.streamed.length, files.length)
   assert.equal(runSync(readStreamed(memtables, place)).length, files.length)
