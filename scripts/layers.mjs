@@ -5,7 +5,7 @@
 import ts from 'typescript-5'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { lineOf, readSourceTree, report } from './source-tree.mjs'
+import { GENERATED, lineOf, readSourceTree, report } from './source-tree.mjs'
 
 /** @typedef {import('./source-tree.mjs').SourceTree} SourceTree */
 /** @typedef {import('./source-tree.mjs').SourceFile} SourceFile */
@@ -48,8 +48,6 @@ const BUFFER_ALLOWED = [/^src\/api\//, /^src\/level\//, /^src\/undici\//, /^src\
 /** Packages that a part may import; the core has none. */
 const PACKAGES_ALLOWED = [{ where: /^src\/(level\/|level\.ts$)/, name: 'abstract-level' }]
 
-const GENERATED = 'src/exec/worker-source.ts'
-
 /**
  * @param {SourceTree} tree
  * @returns {Problem[]}
@@ -83,7 +81,7 @@ function judge(source, item, tree) {
   const { specifier, target } = item
   if (target === undefined) return isChecked(source) ? judgePackage(file, specifier) : undefined
   if (!specifier.endsWith('.js')) return /\.(mjs|json)$/.test(specifier) ? undefined : `'${specifier}' must end with .js`
-  if (!tree.has(target) && target !== GENERATED) return `'${specifier}' does not exist`
+  if (!tree.has(target) && !GENERATED.includes(target)) return `'${specifier}' does not exist`
   if (!isChecked(source)) return undefined
   if (!target.startsWith('src/') || tree.get(target)?.isTest) return `'${specifier}' is not part of the package`
 
