@@ -44,6 +44,7 @@ export class EventRing {
   private push(fields: Record<string, unknown>, nowMs: number): ToldEvent {
     const told: Record<string, unknown> = { id: this.nextId++, t: nowMs }
     for (const [name, value] of Object.entries(fields)) told[name] = name === 'error' ? errorText(value) : short(value)
+    told['text'] = textOf(told)
     if (this.events.length >= 2 * EVENTS_MAX) this.events = this.events.slice(-EVENTS_MAX)
     this.events.push(told as unknown as ToldEvent)
     return told as unknown as ToldEvent
@@ -65,6 +66,19 @@ export class EventRing {
   syncTimes(): LatencyStats {
     return this.syncs.stats()
   }
+}
+
+const NOT_IN_TEXT = new Set(['id', 't', 'type'])
+
+/** The fields, for people. */
+function textOf(fields: Readonly<Record<string, unknown>>): string {
+  const named = Object.entries(fields).filter(([name]) => !NOT_IN_TEXT.has(name))
+  return named.map(([name, value]) => {
+    const words = name.replace(/(Ms|Bytes)$/, '').replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+    if (typeof value !== 'number') return `${words} ${String(value)}`
+    if (name.endsWith('Ms')) return `${words} ${value < 10 ? value.toFixed(2) : Math.round(value)} ms`
+    return name.endsWith('Bytes') ? `${words} ${(value / 2 ** 20).toFixed(2)} MiB` : `${words} ${value}`
+  }).join(', ')
 }
 
 function short(value: unknown): unknown {

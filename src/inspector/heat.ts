@@ -12,7 +12,7 @@ import { keyText } from './texts.js'
 
 const FLUSHES_MAX = 1000
 const COLUMNS = 48
-const ROWS = 40
+const ROWS_MAX = 30
 
 interface FlushedTable {
   t: number
@@ -38,20 +38,29 @@ export class FlushedKeys {
     if (this.flushed.length > FLUSHES_MAX) this.flushed.shift()
   }
 
-  /** Entries by time and stretch of keys: `cells[row][column]`, oldest row first. */
+  private text(bounds: readonly Uint8Array[]): string {
+    if (this.flushed.length === 0) return 'No flush since the inspector began.'
+    const [first, last] = [keyText(bounds[0]!), keyText(bounds.at(-1)!)]
+    return `Entries of ${this.flushed.length} flushes from ${first} to ${last}, spread evenly between the first and the ` +
+      'last key of each. Reads are not counted: each of them would pay for it.'
+  }
+
+  /** Entries by time and stretch of keys, the newest row first. */
   picture(version: Version, nowMs: number): object {
     const bounds = boundsOf(version, this.flushed)
     const firstMs = this.flushed[0]?.t ?? nowMs
-    const stepMs = Math.max(1000, (nowMs - firstMs) / ROWS)
-    const cells = Array.from({ length: ROWS }, () => new Array<number>(Math.max(1, bounds.length)).fill(0))
+    const lastMs = this.flushed.at(-1)?.t ?? firstMs
+    const stepMs = Math.max(1000, (lastMs - firstMs) / (ROWS_MAX - 1))
+    const count = this.flushed.length === 0 ? 0 : Math.floor((lastMs - firstMs) / stepMs) + 1
+    const cells = Array.from({ length: count }, () => new Array<number>(Math.max(1, bounds.length)).fill(0))
     for (const { t, lower, upper, entries } of this.flushed) {
-      const row = cells[Math.min(ROWS - 1, Math.floor((t - firstMs) / stepMs))]!
+      const row = cells[Math.min(count - 1, Math.max(0, Math.floor((t - firstMs) / stepMs)))]!
       const [from, to] = [columnOf(bounds, lower), columnOf(bounds, upper)]
       for (let column = from; column <= to; column++) row[column]! += entries / (to - from + 1)
     }
     return {
-      firstMs, stepMs, flushes: this.flushed.length, keys: bounds.map(keyText),
-      cells: cells.map((row) => row.map(Math.round)),
+      flushes: this.flushed.length, keys: bounds.map(keyText), text: this.text(bounds),
+      rows: cells.map((row, i) => ({ t: firstMs + i * stepMs, cells: row.map(Math.round) })).reverse(),
     }
   }
 }

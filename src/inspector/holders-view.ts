@@ -7,6 +7,9 @@ import { pinsOf } from '../manifest/index.js'
 import type { Subject } from './subject.js'
 import type { Watch } from './watch.js'
 
+/** So many value logs are listed. */
+const FILES_MAX = 500
+
 /** Calls that hold files, as statistics of a later Varve tell them. */
 interface Hold {
   owner: string
@@ -40,8 +43,11 @@ export function holdersView({ subject, stats }: Watch): object {
 export function logsView({ subject, stats }: Watch): object {
   const { version } = subject
   return {
-    logs: logsOf(subject).map((log) => ({ ...log, pins: pinsOf(log.num, version.pins) })), wal: stats.wal,
+    logs: logsOf(subject).map((log) => ({ ...log, pins: pinsOf(log.num, version.pins).join(', ') })), wal: stats.wal,
     logPointer: version.logPointer, values: stats.valueLog,
+    files: [...stats.valueLog.files].sort((a, b) => b.garbageBytes - a.garbageBytes).slice(0, FILES_MAX).map((file) => {
+      return { ...file, kind: file.isLog ? 'promoted log' : 'value log', share: file.garbageBytes / file.fileBytes }
+    }),
   }
 }
 
@@ -58,5 +64,5 @@ function logsOf({ engine, version }: Subject): { num: number; bytes: number; use
     return { num: fileNum, bytes: writtenEnd, use }
   })
   const kept = engine.logPins.keptLogs.map(({ fileNum, bytes }) => ({ num: fileNum, bytes, use: 'a pin keeps it' }))
-  return [...kept, ...open].sort((a, b) => a.num - b.num)
+  return [...kept, ...open].sort((a, b) => b.num - a.num)
 }

@@ -103,8 +103,9 @@ function tableFacts(facts: TableFacts): object {
   const { bytes, rawBytes, entryCount, tombstoneCount, hiddenCount, smallestSeqNum, largestSeqNum, firstLog, lastLog } = facts
   return {
     file: tableFileName(fileNum), fileNum, bytes, rawBytes, entryCount, tombstoneCount, hiddenCount,
-    firstKey: keyText(smallestKey), lastKey: keyText(largestKey), smallestSeqNum, largestSeqNum, firstLog, lastLog,
+    firstKey: keyText(smallestKey), lastKey: keyText(largestKey), smallestSeqNum, largestSeqNum,
     expiring: expiry?.count ?? 0, earliestExpiry: expiry?.earliestMs ?? null, rangeTombstones: spans?.count ?? 0,
-    valueFiles: valueFiles.slice(0, 50).map(({ fileNum: file, valueCount, valueBytes }) => ({ file, valueCount, valueBytes })),
+    origin: firstLog > 0 ? `logs ${firstLog} to ${lastLog}` : 'a compaction',
+    valuesIn: valueFiles.length === 0 ? 'the table' : `${valueFiles.length} value logs: ${valueFiles.slice(0, 9).map((each) => each.fileNum).join(', ')}`,
   }
 }

@@ -3,6 +3,7 @@
  * Thread: main (pure).
  */
 import type { Stats } from '../stats/index.js'
+import { SAMPLE_FIELDS } from './samples.js'
 import type { Watch } from './watch.js'
 
 /** Syncs that take more than this share of the time limit writes. */
@@ -12,10 +13,32 @@ export function nowView(watch: Watch): object {
   const { stats, samples, subject, refreshFailure, sinceMs } = watch
   const rows = samples.after(0)
   const [before, last] = [rows.at(-2), rows.at(-1)]
-  return {
-    stats, sinceMs, isLive: subject.engine !== null, refreshFailure, limit: limitText(stats, before, last),
-    syncTimes: watch.events.syncTimes(),
+  const perSecond = (column: number): number | null => {
+    if (before === undefined || last === undefined) return null
+    return (1000 * (last[column]! - before[column]!)) / Math.max(1, last[0]! - before[0]!)
   }
+  const { getCount, hitCount } = stats.reads
+  const [seq, gets, walBytes] = ['seq', 'gets', 'walBytes'].map((name) => SAMPLE_FIELDS.indexOf(name)) as [number, number, number]
+  const syncTimes = watch.events.syncTimes()
+  return {
+    stats, sinceMs, isLive: subject.engine !== null, mood: moodOf(stats),
+    limit: refreshFailure === '' ? limitText(stats, before, last) : `The last look at the files failed: ${refreshFailure}`,
+    syncTimes: syncTimes.count === 0 ? { count: 0, p99Ms: null } : syncTimes,
+    rates: {
+      writes: perSecond(seq), reads: perSecond(gets), log: perSecond(walBytes), found: getCount === 0 ? null : hitCount / getCount,
+    },
+    tables: {
+      count: stats.levels.reduce((sum, { tableCount }) => sum + tableCount, 0),
+      bytes: stats.levels.reduce((sum, { tableBytes }) => sum + tableBytes, 0),
+    },
+  }
+}
+
+/** How the sentence is coloured. */
+function moodOf({ database: { state, isReadOnly }, writeStall }: Stats): 'good' | 'warn' | 'bad' | 'soft' {
+  if (isReadOnly || state === 'CLOSED') return 'soft'
+  if (state === 'READ_ONLY' || state === 'FAILED' || writeStall.state === 'stopped') return 'bad'
+  return state === 'DEGRADED' || writeStall.state === 'slow' ? 'warn' : 'good'
 }
 
 /** One sentence, for people. */

@@ -12,6 +12,7 @@ import type { AddressInfo } from 'node:net'
 import { ioError, VarveError } from '../base/index.js'
 import type { Admin } from './admin.js'
 import { ANSWER_HEADERS, bearerOf, Gate, hostsOf } from './gate.js'
+import { LAYOUT } from './layout.js'
 import type { ResolvedInspect } from './options.js'
 import { pageFiles } from './page-files.js'
 import { proofOf } from './secrets.js'
@@ -161,7 +162,7 @@ export class InspectorServer {
 
   private databases(): object {
     return {
-      admin: this.options.admin,
+      admin: this.options.admin, layout: LAYOUT,
       databases: this.shown.map(({ watch: { subject, sinceMs } }, db) => {
         return { db, location: subject.dir, isLive: subject.engine !== null, isClosed: subject.isClosed, sinceMs }
       }),

@@ -5,12 +5,22 @@
  */
 import type { ServerResponse } from 'node:http'
 import type { Timer } from '../base/index.js'
+import type { Stats } from '../stats/index.js'
 import type { ToldEvent } from './event-ring.js'
 import type { Looker, Watch } from './watch.js'
 
 const BACKLOG_BYTES_MAX = 256 * 1024
 const GATHER_MS = 250
 const EVENTS_AT_ONCE_MAX = 500
+
+/** The word beside the name of the database, and its mood. */
+function badgeOf({ database: { state, isReadOnly }, writeStall }: Stats): { text: string; mood: string } {
+  if (isReadOnly) return { text: 'FILES', mood: 'soft' }
+  if (state === 'OPEN' && writeStall.state !== 'none') {
+    return writeStall.state === 'slow' ? { text: 'SLOWED', mood: 'warn' } : { text: 'STOPPED', mood: 'bad' }
+  }
+  return { text: state.replace('_', ' '), mood: state === 'OPEN' ? 'good' : state === 'DEGRADED' ? 'warn' : 'bad' }
+}
 
 export class EventStream implements Looker {
   private readonly watch: Watch
@@ -31,7 +41,7 @@ export class EventStream implements Looker {
   }
 
   onSample(row: readonly number[]): void {
-    this.send('sample', row)
+    this.send('sample', { row, badge: badgeOf(this.watch.stats) })
   }
 
   onEvent(event: ToldEvent): void {

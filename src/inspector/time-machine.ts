@@ -101,13 +101,19 @@ export class TimeMachine {
 
   /** All groups in one picture: at most some hundreds of them, evenly chosen. */
   overview(): object {
-    const { groupCount, notes, levelBytes, fileNum, isDone, problem } = this
+    const { groupCount, levelBytes, fileNum, isDone, problem } = this
     const count = Math.min(groupCount, POINTS_MAX)
-    const points = Array.from({ length: count }, (_, i) => {
+    const sizes = Array.from({ length: count }, (_, i) => {
       const group = count === 1 ? 0 : Math.round((i * (groupCount - 1)) / (count - 1))
-      return [group + 1, notes[group]!.timeMs, ...levelBytes.slice(group * LEVELS_SHOWN, (group + 1) * LEVELS_SHOWN)]
+      return levelBytes.slice(group * LEVELS_SHOWN, (group + 1) * LEVELS_SHOWN)
     })
-    return { manifest: fileNum, bytes: this.bytes.length, groups: groupCount, isDone, problem, points }
+    const most = sizes.reduce((max, each) => Math.max(max, each.reduce((sum, bytes) => sum + bytes, 0)), 1)
+    // Where each level begins and ends in a stack, in hundredths of the highest one.
+    const stacks = sizes.map((each) => {
+      let end = 0
+      return each.map((bytes) => [round(end), round(end += (100 * bytes) / most)])
+    })
+    return { manifest: fileNum, bytes: this.bytes.length, groups: groupCount, isDone, problem, stacks }
   }
 
   /** The levels after a group, what it changed, and the groups around it. Throws INVALID_ARGUMENT without such a one. */
@@ -115,10 +121,14 @@ export class TimeMachine {
     const note = this.notes[group - 1]
     if (note === undefined) throw new VarveError('INVALID_ARGUMENT', `there is no group ${group}`)
     const { tables, edits } = this.stateAfter(group)
-    const changed = new Map(edits.flatMap(({ addTables }) => addTables ?? []).map(({ level, facts }) => [facts.fileNum, level]))
+    const changed = edits.flatMap(({ addTables }) => addTables ?? []).map(({ facts }) => facts.fileNum)
     const gone = edits.flatMap(({ deleteTables }) => deleteTables ?? []).map(({ fileNum, level }) => [fileNum, level])
+    const goneText = gone.slice(0, 9).map(([file, level]) => `${file} of level ${level}`).join(', ')
+    const when = note.timeMs === 0 ? '' : ` ${new Date(note.timeMs).toISOString().replace('T', ' ').slice(0, 19)} UTC,`
     return {
-      group, ...note, addedTables: [...changed], removedTables: gone,
+      text: `Group ${group} of ${this.groupCount}: ${note.job},${when} at byte ${note.offset}; ${note.added} tables came, ` +
+        `${note.removed} went${goneText === '' ? '' : ` (${goneText})`}`,
+      group, ...note, addedTables: changed,
       ...levelsView(versionOf(tables), null, new Set()),
       around: this.notes.slice(Math.max(0, group - 6), group + 5).map((each, i) => {
         return { group: Math.max(0, group - 6) + i + 1, ...each }
@@ -139,6 +149,10 @@ export class TimeMachine {
     }
     return { tables, edits }
   }
+}
+
+function round(share: number): number {
+  return Math.round(share * 10) / 10
 }
 
 /** Applies edits, and tells by how many bytes each level grew or shrank. */

@@ -11,6 +11,7 @@ import { nowView } from './now-view.js'
 import { SAMPLE_FIELDS } from './samples.js'
 import { TimeMachine } from './time-machine.js'
 import type { Watch } from './watch.js'
+import { compactionsView, memoryView, pipelineView, stallsView } from './work-views.js'
 
 const GOOD_MS = 250
 /** Nobody looks at a manifest any more after so long: its bytes go. */
@@ -30,23 +31,18 @@ export class Views {
     samples: ({ samples }, query) => {
       return { fields: SAMPLE_FIELDS, rows: samples.after(numberIn(query, 'since', 0)) }
     },
-    pipeline: ({ books, stats, subject, sinceMs }) => {
-      const { workers, manifestSync, immutablesMax } = subject.engine?.options ?? {}
-      return { sinceMs, lanes: books?.lanes.all ?? null, flush: stats.flush, workers, manifestSync, immutablesMax }
-    },
+    pipeline: pipelineView,
     levels: ({ subject, stats }) => levelsView(subject.version, stats, tablesInCompactions(subject)),
     table: ({ subject }, query) => {
       return tableView(subject, numberIn(query, 'file', 0)) ?? notFound('no level has this table any more')
     },
-    compactions: ({ books, stats, subject }) => {
-      return { runs: books?.runs.all ?? null, compaction: stats.compaction, workers: subject.engine?.options.workers ?? 0 }
-    },
-    stalls: ({ books, stats }) => ({ stalls: books?.stalls.all ?? null, writeStall: stats.writeStall }),
-    memory: ({ stats: { memory, cache, files, iterators } }) => ({ memory, cache, files, iterators }),
-    holders: (watch) => holdersView(watch),
-    logs: (watch) => logsView(watch),
+    compactions: compactionsView,
+    stalls: stallsView,
+    memory: memoryView,
+    holders: holdersView,
+    logs: logsView,
     heat: ({ books, subject }) => {
-      return books?.flushed.picture(subject.version, subject.clock.wallMs()) ?? { cells: null }
+      return books?.flushed.picture(subject.version, subject.clock.wallMs()) ?? { rows: [], keys: [], flushes: 0, text: '' }
     },
     events: ({ events }, query) => ({ lastId: events.lastId, ...events.after(numberIn(query, 'after', 0)) }),
     files: ({ subject }) => filesView(subject),

@@ -106,12 +106,18 @@ export class Watch {
     const { books } = this
     if (books !== null) {
       books.lanes.hear(event, nowMs)
+      if (event.type !== 'syncDone') this.noteLogs(nowMs)
       books.runs.hear(event, nowMs)
       books.stalls.hear(event, nowMs)
       books.flushed.hear(event, nowMs)
     }
     const told = this.events.add(event, nowMs)
     if (told !== null) for (const looker of this.lookers) looker.onEvent(told)
+  }
+
+  private noteLogs(nowMs: number): void {
+    const { subject: { engine }, books } = this
+    if (engine !== null) books?.lanes.noteLogs((log) => engine.openLogs.has(log), nowMs)
   }
 
   private async tick(): Promise<void> {
@@ -131,10 +137,10 @@ export class Watch {
   }
 
   private note(): void {
-    const { subject, books } = this
+    const { subject } = this
     const nowMs = subject.clock.wallMs()
     this.statsNow = subject.stats()
-    books?.lanes.noteLogs((log) => subject.engine!.openLogs.has(log), nowMs)
+    this.noteLogs(nowMs)
     const row = sampleOf(this.statsNow, nowMs)
     this.samples.add(row)
     for (const looker of this.lookers) looker.onSample(row)
