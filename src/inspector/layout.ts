@@ -32,7 +32,7 @@ export interface PageLayout {
   about: string
   /** The view that is asked for; absent for the one with the page's name, and '' for none. */
   view?: string
-  /** Only the process that writes knows this; what "this" is. */
+  /** What the page says where only files are read: that the process knows it which writes. */
   live?: string
   /** It is brought up to date with each event, too. */
   isEager?: boolean
@@ -43,6 +43,10 @@ export interface PageLayout {
 
 function table(title: string, rows: string, none: string, ...columns: string[]): TableLayout {
   return { title, rows, none, columns }
+}
+
+function onlyLive(what: string): string {
+  return `${what}: only the process that writes knows. Call inspect(db) there. Here, see levels, bytes and the time machine.`
 }
 
 const LOST: ChartLayout = { title: 'Time lost of each second', form: 's', lines: { lost: ['--l0', 'share', 'stallMs'] }, height: 96 }
@@ -72,7 +76,7 @@ export const PAGES: Readonly<Record<string, PageLayout>> = {
     ],
   },
   pipeline: {
-    title: 'Pipeline', about: 'Where the time goes between put and table, memtable by memtable.', live: 'The pipeline', isEager: true,
+    title: 'Pipeline', about: 'Where the time goes between put and table, memtable by memtable.', live: onlyLive('The pipeline'), isEager: true,
     tiles: [
       'Wait for a build: {flush.queue|n} / writers stop at {immutablesMax} sealed',
       'Building, installing: {flush.active|n} / worker threads {workers}',
@@ -95,7 +99,7 @@ export const PAGES: Readonly<Record<string, PageLayout>> = {
     charts: [{ title: 'Bytes by level', form: 'b', lines: LEVELS, stacked: true }],
   },
   compactions: {
-    title: 'Compactions', about: 'What is merged, why, and at what price.', live: 'Compactions', isEager: true,
+    title: 'Compactions', about: 'What is merged, why, and at what price.', live: onlyLive('Compactions'), isEager: true,
     tiles: [
       'Running: {compaction.active|n} / worker threads {workers}', 'Done: {compaction.completed|n} / style {compaction.style}',
       'Moved unread: {compaction.moved|n} / tables', 'Failed: {compaction.failed|n} / {compaction.blockedTables.length|n} tables left alone',
@@ -116,7 +120,7 @@ export const PAGES: Readonly<Record<string, PageLayout>> = {
     ],
   },
   stalls: {
-    title: 'Stalls', about: 'When writers had to wait, for what, and what ended it.', live: 'Stalls', isEager: true,
+    title: 'Stalls', about: 'When writers had to wait, for what, and what ended it.', live: onlyLive('Stalls'), isEager: true,
     tiles: [
       'Now: {writeStall.state} / {writeStall.reason}', 'Stalls: {writeStall.stallCount|n} / since the open',
       'Time lost: {writeStall.totalMs|m}', 'Calls that wait: {writeStall.waitingCount|n}',
@@ -179,8 +183,8 @@ export const PAGES: Readonly<Record<string, PageLayout>> = {
         '#bytes {fileBytes|b}', '#live {liveBytes|b}', '#garbage {garbageBytes|b}', '#share {share|s}', 'held by {heldBy}'),
     ],
   },
-  heat: { title: 'Heat', about: 'Where in the order of keys writes fall.', live: 'Where writes fall' },
-  events: { title: 'Events', about: 'The last 2,000 things that happened.', live: 'What happens', isEager: true, view: '' },
+  heat: { title: 'Heat', about: 'Where in the order of keys writes fall.', live: onlyLive('Where writes fall') },
+  events: { title: 'Events', about: 'The last 2,000 things that happened.', live: onlyLive('What happens'), isEager: true, view: '' },
   bytes: { title: 'Bytes', about: 'Any file, byte by byte, with the meaning of each.', view: 'files' },
   time: { title: 'Time machine', about: 'The levels as they were after each group of the manifest, since the last open.', view: '' },
 }

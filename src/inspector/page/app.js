@@ -1,5 +1,5 @@
 // @ts-check
-// The session, the stream, and which page is shown. The token of the address is traded for a bearer and forgotten.
+// The session, the stream, and which page is shown.
 import { redraw, shared } from './chart.js'
 import { choice, h } from './dom.js'
 import { make } from './pages.js'
@@ -15,7 +15,7 @@ let [isBusy, isDue] = [false, false]
 async function ask(path, body) {
   const headers = { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' }
   const answer = await fetch(path, body ? { headers, method: 'POST', body: JSON.stringify(body) } : { headers })
-  if (answer.status === 401) throw new Error('This address was good once. For another, run "varve inspect DIR", or read "url" of the inspector again.')
+  if (answer.status === 401) throw new Error('This address was good once. For another, run "varve inspect DIR" again.')
   const value = await answer.json().catch(() => ({}))
   if (!answer.ok) throw new Error(value.error?.message ?? `The inspector refused: ${answer.status}.`)
   return value
@@ -52,7 +52,7 @@ function show() {
   refresh()
 }
 
-/** Asks for what the page shows; one at a time, and once more when something came meanwhile. */
+/** Asks for what is shown; once more when something came meanwhile. */
 async function refresh() {
   isDue = isBusy || document.hidden
   if (isDue) return

@@ -1,6 +1,5 @@
 // @ts-check
-// Charts over time on a canvas: lines, or stacked areas. All of a page share the span of time that they show and a
-// cursor; a table stands behind each. They draw when data comes, at a resize, and with the cursor.
+// Charts over time: lines, or stacked areas. All of a page share their span and a cursor; a table stands behind each.
 import { clock, css, h, ms } from './dom.js'
 
 const [SIDE, TOP, BOTTOM, ROWS_MAX] = [8, 8, 20, 60]
@@ -24,7 +23,7 @@ export function paper(canvas, height) {
   return { g, width, height }
 }
 
-/** Draws in the next frame after data, a resize or another colour scheme, while the canvas is on the page. */
+/** Draws in the frame after data, a resize or other colours, while it is on the page. */
 export function keepDrawn(canvas, draw) {
   let isDue = false
   const soon = () => {
@@ -66,7 +65,7 @@ export function timeAxis(g, [from, to], { left, width, top, bottom }) {
   g.stroke()
 }
 
-/** `series`: names with colours and functions of a sample and the one before it; `line`: a limit that is marked. */
+/** `series`: name, colour, function of a sample and the one before; `line`: a limit. */
 export function timeChart({ title, series, format, stacked = false, height = 150, line = null }) {
   const isBinary = /B/.test(format(1))
   const floor = isBinary ? 1024 : /%/.test(format(1)) ? 1 : 3
@@ -103,12 +102,8 @@ export function timeChart({ title, series, format, stacked = false, height = 150
     const y = (n) => TOP + tall - (n / top) * tall
     timeAxis(g, [from, to], { left: SIDE, width: w, top: TOP, bottom: TOP + tall })
     const marks = Array.from({ length: Math.round(top / step) }, (_, i) => (i + 1) * step)
-    const rule = (n) => {
-      g.beginPath()
-      g.moveTo(SIDE, Math.round(y(n)) + 0.5)
-      g.lineTo(SIDE + w, Math.round(y(n)) + 0.5)
-      g.stroke()
-    }
+    const rule = (n) => g.fillRect(SIDE, Math.round(y(n)), w, 1)
+    g.fillStyle = css('--grid')
     marks.forEach(rule)
     g.save()
     g.beginPath()
@@ -135,9 +130,7 @@ export function timeChart({ title, series, format, stacked = false, height = 150
       g.fillRect(left, TOP, wide, tall)
       g.globalAlpha = 1
     }
-    g.strokeStyle = css('--text')
-    g.lineWidth = 1
-    g.setLineDash([4, 4])
+    g.fillStyle = css('--text')
     if (limit > 0) rule(limit)
     if (shared.cursor > 0) band(Math.round(x(shared.cursor)), 1, '--soft', 1)
     if (drag !== null) band(x(drag[0]), x(drag[1]) - x(drag[0]), '--accent', 0.15)
@@ -206,17 +199,12 @@ export function timeChart({ title, series, format, stacked = false, height = 150
 
 /** Hatching, for what waits. */
 export function hatch(g, color) {
-  const tile = h('canvas', { width: 8, height: 8 })
+  const tile = h('canvas', { width: 6, height: 6 })
   const t = tile.getContext('2d')
-  t.fillStyle = t.strokeStyle = color
+  t.fillStyle = color
+  for (let i = 0; i < 6; i++) t.fillRect(i, 5 - i, 3, 1)
+  for (let i = 0; i < 2; i++) t.fillRect(0, 4 + i - 5 * i, 2 - i, 1)
   t.globalAlpha = 0.3
-  t.fillRect(0, 0, 8, 8)
-  t.globalAlpha = 1
-  t.lineWidth = 2.4
-  for (const at of [-4, 4, 12]) {
-    t.moveTo(at - 4, 12)
-    t.lineTo(at + 12, -4)
-  }
-  t.stroke()
+  t.fillRect(0, 0, 6, 6)
   return g.createPattern(tile, 'repeat')
 }

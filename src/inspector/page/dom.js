@@ -1,5 +1,5 @@
 // @ts-check
-// Elements and texts. Whatever comes from a database is set as text, and never as markup.
+// Elements and texts. What comes from a database is set as text, never as markup.
 
 /** @returns {any} */
 export function h(tag, props = {}, ...kids) {
@@ -35,7 +35,7 @@ const FORMATS = {
   n: num, b: bytes, m: ms, t: clock, R: (n) => `${bytes(n)}/s`, r: (n) => `${n > 0 && n < 10 ? n.toFixed(1) : num(n)}/s`,
   s: (n) => `${(100 * n).toFixed(n > 0 && n < 0.1 ? 1 : 0)} %`, f: (n) => n.toFixed(2),
 }
-/** Fills a template: `{memory.totalBytes|b}` is that field, as bytes. */
+/** In a template, `{memory.totalBytes|b}` is that field, as bytes. */
 export function fill(template, data) {
   return template.replace(/\{([\w.]+)\|?(\w?)\}/g, (_, path, form) => {
     const value = path.split('.').reduce((each, name) => each?.[name], data)
@@ -43,7 +43,7 @@ export function fill(template, data) {
   })
 }
 
-/** A table; a column is its head and its template: `#` in front is for numbers, `~` for long texts, `'` for code. */
+/** A column is its head and template; in front `#`: numbers, `~`: long texts, `'`: code. */
 export function table(columns, nothing, onPick) {
   const kinds = columns.map((text) => ({ '#': 'n', '~': 'w', "'": 'w mono' })[text[0]] ?? '')
   const heads = columns.map((text) => text.split('{')[0].replace(/^[#~']/, '').trim())
@@ -76,7 +76,7 @@ export function table(columns, nothing, onPick) {
   }
 }
 
-/** Numbers in a row: `Memory: {memory.totalBytes|b} / of {memory.budgetBytes|b}`. */
+/** `name: {big.number|b} / small note`. */
 export function tiles(specs) {
   const cells = specs.map((spec) => {
     const [name, value, note = ''] = spec.split(/: | \/ /)
@@ -91,7 +91,6 @@ export function tiles(specs) {
   }
 }
 
-/** Facts about one thing: `first key: {firstKey}`. */
 export const facts = (specs, data) => h('dl', {}, specs.map((spec) => {
   const [name, value] = spec.split(': ')
   return [h('dt', {}, name), h('dd', {}, fill(value, data))]

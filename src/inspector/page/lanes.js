@@ -1,11 +1,11 @@
 // @ts-check
-// Lanes over time: memtables on their way into tables, compactions. A lane is chosen by the pointer or by keys.
+// Lanes over time: memtables, compactions. A lane is chosen by the pointer or by keys.
 import { hatch, keepDrawn, paper, timeAxis } from './chart.js'
 import { css, h } from './dom.js'
 
 const [ROW, STEP, TOP, BOTTOM, SIDE] = [17, 23, 8, 22, 104]
 
-/** `legend`: name, colour, and whether it is a wait; lanes have a label, a note, and bars from one time to another. */
+/** `legend`: name, colour, and whether it is a wait. Lanes have a label, a note, and bars. */
 export function laneChart({ title, legend, nothing, onPick = (_) => {}, more = null }) {
   const canvas = h('canvas', { tabindex: 0, role: 'img', 'aria-label': `${title}. Up and down choose a lane.` })
   const keys = legend.map(([name, color, waits]) =>

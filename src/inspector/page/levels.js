@@ -1,25 +1,24 @@
 // @ts-check
-// Tables as rectangles: from left to right in the order of keys, as high as they are large; level 0 as a stack.
+// Tables as rectangles: in the order of keys, as high as they are large; level 0 as a stack.
 import { hatch, keepDrawn, paper } from './chart.js'
 import { bytes, choice, css, fill, h, num } from './dom.js'
 
 const [GAP, LOW, HIGH, STACK] = [14, 12, 56, 9]
 const [BUSY, DAMAGED] = [1, 2]
-/** How tables are coloured: a share from 0 to 1, or null for the colour of the level. */
+/** Shares from 0 to 1; null: the colour of the level. */
 const PAINTS = {
   level: () => null,
   age: (t, { lastSeq }) => 1 - t.seq / Math.max(1, lastSeq),
   tombstones: (t) => Math.min(1, (2 * t.tombstones) / Math.max(1, t.entries)),
 }
 
-/** `marked`: gives the tables that are framed. */
 export function levelChart({ title, onPick, marked = () => new Set() }) {
   const canvas = h('canvas', { tabindex: 0, role: 'img', 'aria-label': `${title}. Arrow keys walk from table to table.` })
   const [tip, ends] = [h('p', { cls: 'tip', role: 'status' }), h('p', { cls: 'mono soft' })]
   const none = h('p', { cls: 'empty' }, 'No tables yet. The first comes when a memtable is full, or with flush().')
   let [picture, boxes, chosen, paint] = [null, [], -1, 'level']
 
-  /** Finds where each table is; gives where the last level ends. */
+  /** Finds where each table is. */
   function place(width, side) {
     const { fields, tables, levels, ranks } = picture
     const most = tables.reduce((n, t) => Math.max(n, t[5]), 1)

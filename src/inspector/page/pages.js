@@ -77,7 +77,7 @@ function heat() {
 function events() {
   let [word, isHeld] = ['', false]
   const list = table(state.layout.columns.events, 'Nothing that fits has happened yet.')
-  const fitting = () => state.events.filter((event) => JSON.stringify(event).toLowerCase().includes(word)).reverse()
+  const fitting = () => state.events.filter((event) => `${event.type} ${event.text}`.toLowerCase().includes(word)).reverse()
   const set = () => isHeld || list.set(fitting().slice(0, 300))
   const filter = h('input', { type: 'search', placeholder: 'flush, stall, table 12 …', 'aria-label': 'Filter', oninput() {
     word = filter.value.toLowerCase()
@@ -97,8 +97,7 @@ function dump() {
   const { columns } = state.layout
   let [files, open, from, isAsked] = [[], kind && { kind, num: Number(file) }, 0, false]
   const look = async (section) => {
-    const wanted = { kind: open.kind, num: open.num, from, ...(section === undefined ? {} : { section }) }
-    const data = await get('bytes', wanted).catch((error) => ({ name: open.num, sections: [], problems: [error] }))
+    const data = await get('bytes', { ...open, from, ...(section >= 0 && { section }) }).catch((error) => ({ name: open.num, sections: [], problems: [error] }))
     title.textContent = [data.name, ...data.problems.map(({ message }) => message)].join(' ! ')
     parts.set(data.sections, section - from)
     fields.set(data.fields ?? [])
@@ -181,10 +180,7 @@ const bodies = { now, pipeline, compactions, levels, heat, events, bytes: dump, 
 /** Makes a page: its elements, and what brings them up to date. */
 export function make(id) {
   const { live, isEager, view = id, tiles: numbers, charts = [], tables = [] } = state.layout.pages[id]
-  if (live && !state.isLive) {
-    const why = `${live}: only the process that writes knows. There, call inspect(db). Here, see levels, bytes and the time machine.`
-    return { els: [h('p', { cls: 'panel empty' }, why)], update() {} }
-  }
+  if (live && !state.isLive) return { els: [h('p', { cls: 'panel empty' }, live)], update() {} }
   const top = numbers && tiles(numbers)
   const main = bodies[id]?.()
   const drawn = charts.map(chartOf)
