@@ -43,7 +43,10 @@ export class EventRing {
 
   private push(fields: Record<string, unknown>, nowMs: number): ToldEvent {
     const told: Record<string, unknown> = { id: this.nextId++, t: nowMs }
-    for (const [name, value] of Object.entries(fields)) told[name] = name === 'error' ? errorText(value) : short(value)
+    for (const [name, value] of Object.entries(fields)) {
+      // The number of a flush or compaction is not that of the event.
+      told[name === 'id' ? 'job' : name] = name === 'error' ? errorText(value) : short(value)
+    }
     told['text'] = textOf(told)
     if (this.events.length >= 2 * EVENTS_MAX) this.events = this.events.slice(-EVENTS_MAX)
     this.events.push(told as unknown as ToldEvent)

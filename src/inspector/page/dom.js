@@ -9,7 +9,7 @@ export function h(tag, props = {}, ...kids) {
     else if (name === 'style') for (const each in value) el.style.setProperty(each, value[each])
     else if (value !== false) el.setAttribute(name === 'cls' ? 'class' : name, value)
   }
-  el.append(...kids.flat().filter((kid) => kid !== null && kid !== undefined))
+  el.append(...kids.flat(9).filter((kid) => kid !== null && kid !== undefined))
   return el
 }
 

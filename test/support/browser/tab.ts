@@ -20,16 +20,18 @@ export class Tab {
   readonly faults: string[] = []
   private readonly browser: Chromium
   private readonly session: string
+  private readonly target: string
 
-  private constructor(browser: Chromium, session: string) {
+  private constructor(browser: Chromium, session: string, target: string) {
     this.browser = browser
+    this.target = target
     this.session = session
   }
 
   static async open(browser: Chromium, { width = 1280, height = 900, dark = false }: TabOptions = {}): Promise<Tab> {
     const { targetId } = await browser.call('Target.createTarget', { url: 'about:blank' })
     const { sessionId } = await browser.call('Target.attachToTarget', { targetId, flatten: true })
-    const tab = new Tab(browser, sessionId as string)
+    const tab = new Tab(browser, sessionId as string, targetId as string)
     browser.onEvent = (method, params) => tab.hear(method, params)
     for (const domain of ['Page', 'Runtime', 'Log', 'Network', 'Audits']) await tab.call(`${domain}.enable`)
     await tab.call('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 1, mobile: width < 500 })
@@ -58,6 +60,10 @@ export class Tab {
     if (method === 'Network.requestWillBeSent' && !/^(http:\/\/127\.0\.0\.1:|about:|data:)/.test(request!.url)) {
       this.faults.push(`request to ${request!.url}`)
     }
+  }
+
+  async close(): Promise<void> {
+    await this.browser.call('Target.closeTarget', { targetId: this.target })
   }
 
   async go(url: string): Promise<void> {
