@@ -19,7 +19,6 @@ const ACTIONS: Readonly<Record<string, { text: string; run: (watch: Watch) => Pr
     run: ({ subject }) => subject.db.compact(),
   },
 }
-export const ADMIN_ACTIONS = Object.keys(ACTIONS)
 
 export class Admin {
   private readonly watch: Watch

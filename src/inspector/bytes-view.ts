@@ -1,6 +1,6 @@
 /**
- * What: the files of a database, and the bytes of one of them with the meaning of each: what `varve dump` prints. A file
- * is asked for by its kind and number, so that no name from outside is ever made a path.
+ * What: the files of a database, and the bytes of one of them with the meaning of each: what `varve dump` prints. A
+ * file is asked for by its kind and number, so that no name from outside is ever made a path.
  * Owns: nothing that stays; a file is open while one answer is made. Thread: main, in short steps.
  */
 import {
@@ -59,7 +59,8 @@ const NO_VALUES = /key$|suffix$|prefix|bound|deleted|^line |^magic$|id$|salt|^ze
 const NUMBER_BYTES = 8
 
 /** Sections of a file, and the fields of one. Rejects with NOT_FOUND without such a file. */
-export async function bytesView(subject: Subject, { kind, num, from, section: wanted, values }: BytesRequest): Promise<object> {
+export async function bytesView(subject: Subject,
+  { kind, num, from, section: wanted, values }: BytesRequest): Promise<object> {
   const { vfs, dir, clock } = subject
   const name = NAMES[kind](num)
   const file = await openFile(vfs, vfs.join(dir, name), name)
@@ -73,7 +74,8 @@ export async function bytesView(subject: Subject, { kind, num, from, section: wa
       if (index > last) return { name, kind, num, from, sections, fields, problems, isEnd: false }
       const { title, offset, bytes, summary } = section
       if (index >= from && index < from + SECTIONS_MAX) {
-        sections.push({ index, title, offset, bytes, summary, problems: section.problems.map(({ message }) => message) })
+        sections.push({ index, title, offset, bytes, summary,
+          problems: section.problems.map(({ message }) => message) })
       }
       if (index === wanted) fields = fieldsOf(section, values)
       index++
@@ -126,7 +128,8 @@ function fieldsOf({ fields, content, offset: start }: Section, values: boolean):
     const isHidden = !values && (MAY_BE_VALUES.test(name) || (bytes > NUMBER_BYTES && !NO_VALUES.test(name)))
     if (isHidden) return { offset, bytes, name, meaning: '', hex: '', isHidden }
     const at = offset - start
-    return { offset, bytes, name, meaning, hex: hexPairs(content.subarray(at, at + Math.min(bytes, FIELD_BYTES_SHOWN))) }
+    return { offset, bytes, name, meaning,
+      hex: hexPairs(content.subarray(at, at + Math.min(bytes, FIELD_BYTES_SHOWN))) }
   })
 }
 

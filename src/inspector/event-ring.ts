@@ -1,6 +1,6 @@
 /**
- * What: the last events of a database, as plain data with numbers and times, for the page. Syncs that were quick are only
- * counted: there may be thousands a second.
+ * What: the last events of a database, as plain data with numbers and times, for the page. Syncs that were quick are
+ * only counted: there may be thousands a second.
  * Owns: the ring. Thread: main.
  */
 import { VarveError } from '../base/index.js'

@@ -1,7 +1,7 @@
 /**
- * What: finds the inspector that another process has open for a database, and asks it for an address. Each proves to the
- * other that it has read the runtime file, without sending what stands there: another program may listen on the port of
- * an inspector that was killed.
+ * What: finds the inspector that another process has open for a database, and asks it for an address. Each proves to
+ * the other that it has read the runtime file, without sending what stands there: another program may listen on the
+ * port of an inspector that was killed.
  * Thread: main.
  */
 import { request } from 'node:http'

@@ -19,7 +19,7 @@ export const ANSWER_HEADERS: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
 }
 
-/** Asked for by the address bar, or by the page itself. */
+/** What browsers say of requests of the address bar, and of the page itself. */
 const OWN_SITES = new Set(['same-origin', 'none'])
 
 export class Gate {

@@ -7,7 +7,7 @@ import { pinsOf } from '../manifest/index.js'
 import type { Subject } from './subject.js'
 import type { Watch } from './watch.js'
 
-/** So many value logs are listed. */
+/** The most value logs that are listed. */
 const FILES_MAX = 500
 
 /** Calls that hold files, as statistics of a later Varve tell them. */
@@ -53,7 +53,8 @@ export function logsView({ subject, stats }: Watch): object {
 
 function logsOf({ engine, version }: Subject): { num: number; bytes: number; use: string }[] {
   if (engine === null) {
-    return [...version.logs.values()].map(({ fileNum, bytes }) => ({ num: fileNum, bytes, use: 'listed by the manifest' }))
+    return [...version.logs.values()].map(({ fileNum, bytes }) => ({ num: fileNum, bytes,
+      use: 'listed by the manifest' }))
   }
   const current = engine.pipeline.current.log.fileNum
   const waiting = new Set(engine.flusher.queue.logs)

@@ -1,6 +1,6 @@
 /**
- * What: the way of each memtable from its first write to the end of its log, made of events: when it was filled, waited,
- * was built, waited for its turn, was installed, and was let go, and why it waited.
+ * What: the way of each memtable from its first write to the end of its log, made of events: when it was filled,
+ * waited, was built, waited for its turn, was installed, and was let go, and why it waited.
  * Owns: the last lanes. Thread: main.
  */
 import type { EngineEvent } from '../stats/index.js'

@@ -1,6 +1,6 @@
 /**
- * What: what each page shows, as data that the page makes tiles, charts and tables of. In a text, `{path|form}` is a field
- * of the view's answer: n number, b bytes, m milliseconds, r and R rates, s share, t time of day, f fraction.
+ * What: what each page shows, as data that the page makes tiles, charts and tables of. In a text, `{path|form}` is a
+ * field of the view's answer: n number, b bytes, m milliseconds, r and R rates, s share, t time of day, f fraction.
  * A tile is `name: value / note`. A column is its head and its field; `#` in front of it: numbers, `~`: long texts.
  * A line of a chart has its colour, what it is of a sample (`sum` of columns, `per` second of a counter), and which.
  */
@@ -49,13 +49,14 @@ function onlyLive(what: string): string {
   return `${what}: only the process that writes knows. Call inspect(db) there. Here, see levels, bytes and the time machine.`
 }
 
-const LOST: ChartLayout = { title: 'Time lost of each second', form: 's', lines: { lost: ['--l0', 'share', 'stallMs'] }, height: 96 }
+const LOST: ChartLayout = { title: 'Time lost of each second', form: 's',
+  lines: { lost: ['--l0', 'share', 'stallMs'] }, height: 96 }
 const LEVELS = Object.fromEntries([0, 1, 2, 3, 4, 5, 6].map((level): [string, Line] => {
   return [`L${level}`, [`--l${level}`, 'sum', `level${level}`]]
 }))
 
 /** The pages, in their order, by the names of their addresses. */
-export const PAGES: Readonly<Record<string, PageLayout>> = {
+const PAGES: Readonly<Record<string, PageLayout>> = {
   now: {
     title: 'Now', about: 'What the database does, and what limits it.',
     tiles: [
@@ -69,10 +70,13 @@ export const PAGES: Readonly<Record<string, PageLayout>> = {
       'Tables: {tables.count|n} / {tables.bytes|b}',
     ],
     charts: [
-      { title: 'Writes and reads', form: 'r', lines: { entries: ['--l5', 'per', 'seq'], gets: ['--l0', 'per', 'gets'] } },
-      { title: 'Bytes written', form: 'R', lines: { log: ['--l5', 'per', 'walBytes'], compactions: ['--l0', 'per', 'compWritten'] } },
+      { title: 'Writes and reads', form: 'r',
+        lines: { entries: ['--l5', 'per', 'seq'], gets: ['--l0', 'per', 'gets'] } },
+      { title: 'Bytes written', form: 'R',
+        lines: { log: ['--l5', 'per', 'walBytes'], compactions: ['--l0', 'per', 'compWritten'] } },
       LOST,
-      { title: 'Memtables on their way into tables', form: 'n', lines: { sealed: ['--l2', 'sum', 'flushPending'] }, height: 96 },
+      { title: 'Memtables on their way into tables', form: 'n', lines: { sealed: ['--l2', 'sum', 'flushPending'] },
+        height: 96 },
     ],
   },
   pipeline: {
@@ -85,7 +89,8 @@ export const PAGES: Readonly<Record<string, PageLayout>> = {
       'Full to readable: {median|m} / median of the last {count|n}',
     ],
     tables: [
-      table('Stages', 'stages', 'No flush yet.', 'stage {name}', '#median {median|m}', '#worst {worst|m}', '~waited for {why}'),
+      table('Stages', 'stages', 'No flush yet.', 'stage {name}', '#median {median|m}', '#worst {worst|m}',
+        '~waited for {why}'),
       table('Memtables', 'recent', 'No flush yet.', '#log {log}', '#table {table}', '#queued {took.queued|m}',
         '#built {took.building|m}', '#turn {took.turn|m}', '#installed {took.installing|m}', '#bytes {tableBytes|b}', '~waited for {why}'),
     ],
@@ -107,15 +112,19 @@ export const PAGES: Readonly<Record<string, PageLayout>> = {
       'Debt: {compaction.debtBytes|b} / still to be merged',
     ],
     charts: [
-      { title: 'Traffic', form: 'R', lines: { read: ['--l5', 'per', 'compRead'], written: ['--l0', 'per', 'compWritten'] } },
+      { title: 'Traffic', form: 'R',
+        lines: { read: ['--l5', 'per', 'compRead'], written: ['--l0', 'per', 'compWritten'] } },
       { title: 'Debt', form: 'b', lines: { debt: ['--l6', 'sum', 'debt'] } },
     ],
     tables: [
-      table('What levels ask for', 'scores', 'Nothing.', 'level {level}', '#score {score|f}', '#written into {writtenBytes|b}',
+      table('What levels ask for', 'scores', 'Nothing.', 'level {level}', '#score {score|f}',
+        '#written into {writtenBytes|b}',
         '#time {runMs|m}', '~state {state}'),
-      table('Running', 'compaction.running', 'None.', 'why {reason}', '#from {fromLevel}', '#to {toLevel}', '#merged {doneBytes|b}',
+      table('Running', 'compaction.running', 'None.', 'why {reason}', '#from {fromLevel}', '#to {toLevel}',
+        '#merged {doneBytes|b}',
         '#of {inputBytes|b}', '#for {ageMs|m}'),
-      table('The last', 'recent', 'None yet.', '#id {id}', 'why {reason}', 'levels {levels}', 'kind {kind}', '#tables {inputs|n}',
+      table('The last', 'recent', 'None yet.', '#id {id}', 'why {reason}', 'levels {levels}', 'kind {kind}',
+        '#tables {inputs|n}',
         '#in {inBytes|b}', '#out {outBytes|b}', '#took {took|m}', '~outcome {outcome}'),
     ],
   },
@@ -127,9 +136,11 @@ export const PAGES: Readonly<Record<string, PageLayout>> = {
     ],
     charts: [LOST],
     tables: [
-      table('By reason', 'reasons', 'Nothing has slowed writers since the inspector began.', 'reason {reason}', 'state {state}',
+      table('By reason', 'reasons', 'Nothing has slowed writers since the inspector began.', 'reason {reason}',
+        'state {state}',
         '#times {count|n}', '#all together {lostMs|m}', '#longest {longestMs|m}'),
-      table('The last', 'recent', 'None.', 'began {begun|t}', 'state {state}', 'reason {reason}', '~value {value}', 'limits {limits}',
+      table('The last', 'recent', 'None.', 'began {begun|t}', 'state {state}', 'reason {reason}', '~value {value}',
+        'limits {limits}',
         '#lasted {lostMs|m}', '~ended by {endedBy}'),
     ],
   },
@@ -144,7 +155,8 @@ export const PAGES: Readonly<Record<string, PageLayout>> = {
       {
         title: 'Memory', form: 'b', stacked: true, height: 210, limit: 'memBudget',
         lines: {
-          slabs: ['--l5', 'sum', 'memSlabs'], free: ['--free', 'sum', 'memFree'], indexes: ['--l6', 'sum', 'memIndexes'],
+          slabs: ['--l5', 'sum', 'memSlabs'], free: ['--free', 'sum', 'memFree'], indexes: ['--l6', 'sum',
+            'memIndexes'],
           tables: ['--l3', 'sum', 'memTables'], cache: ['--l0', 'sum', 'memCache'], other: ['--l2', 'sum', 'memOther'],
         },
       },
@@ -163,12 +175,15 @@ export const PAGES: Readonly<Record<string, PageLayout>> = {
       'Files to go: {deletesWaiting|n} / {tablesHeld|n} tables are still read',
     ],
     tables: [
-      table('Snapshots and walks', 'snapshots', 'None is open, so nothing keeps old versions.', '#sees up to {seqNum|n}',
+      table('Snapshots and walks', 'snapshots', 'None is open, so nothing keeps old versions.',
+        '#sees up to {seqNum|n}',
         '#writes since {writesSince|n}', '#holders {holderCount|n}', '#for {ageMs|m}'),
       table('Pins', 'pins', 'None.', '~name {name}', '#from log {firstLog}', '#logs {logs|n}', '#bytes {bytes|b}'),
-      table('Long calls', 'operations', 'None is under way.', 'call {kind}', '#done {doneBytes|b}', '#of {totalBytes|b}', 'since {startedMs|t}'),
+      table('Long calls', 'operations', 'None is under way.', 'call {kind}', '#done {doneBytes|b}',
+        '#of {totalBytes|b}', 'since {startedMs|t}'),
       table('Files held by calls', 'holds', 'None.', '~call {owner}', '#files {fileCount|n}', 'since {startedMs|t}'),
-      table('Value logs that no table needs', 'valueLogs', 'None.', '#file {fileNum}', 'held by {heldBy}', '#bytes {fileBytes|b}'),
+      table('Value logs that no table needs', 'valueLogs', 'None.', '#file {fileNum}', 'held by {heldBy}',
+        '#bytes {fileBytes|b}'),
     ],
   },
   logs: {
@@ -179,30 +194,37 @@ export const PAGES: Readonly<Record<string, PageLayout>> = {
     ],
     tables: [
       table('Logs', 'logs', 'None.', '#log {num}', '#bytes {bytes|b}', '~why it is there {use}', '~pins {pins}'),
-      table('Value logs, most garbage first', 'files', 'No large values: all stand in tables.', '#file {fileNum}', 'kind {kind}',
+      table('Value logs, most garbage first', 'files', 'No large values: all stand in tables.', '#file {fileNum}',
+        'kind {kind}',
         '#bytes {fileBytes|b}', '#live {liveBytes|b}', '#garbage {garbageBytes|b}', '#share {share|s}', 'held by {heldBy}'),
     ],
   },
   heat: { title: 'Heat', about: 'Where in the order of keys writes fall.', live: onlyLive('Where writes fall') },
-  events: { title: 'Events', about: 'The last 2,000 things that happened.', live: onlyLive('What happens'), isEager: true, view: '' },
+  events: { title: 'Events', about: 'The last 2,000 things that happened.', live: onlyLive('What happens'),
+    isEager: true, view: '' },
   bytes: { title: 'Bytes', about: 'Any file, byte by byte, with the meaning of each.', view: 'files' },
-  time: { title: 'Time machine', about: 'The levels as they were after each group of the manifest, since the last open.', view: '' },
+  time: { title: 'Time machine',
+    about: 'The levels as they were after each group of the manifest, since the last open.', view: '' },
 }
 
 /** What the page needs to know besides: the stages of a memtable, and the facts of a memtable and of a table. */
 export const LAYOUT = {
   pages: PAGES,
   groups: {
-    'Right now': ['now', 'pipeline', 'stalls', 'compactions'], 'What there is': ['levels', 'logs', 'memory', 'holders', 'heat'],
+    'Right now': ['now', 'pipeline', 'stalls', 'compactions'], 'What there is': ['levels', 'logs', 'memory', 'holders',
+      'heat'],
     Look: ['events', 'bytes', 'time'],
   },
   spans: [['1 min', 60_000], ['5 min', 300_000], ['15 min', 900_000], ['1 h', 3_600_000]],
   legend: STAGES.map(([name, color, , , waits]) => [name, color, waits] as const),
   columns: {
     events: ['time {t|t}', 'event {type}', '~what {text}'], files: ['file {num}', 'kind {kind}', '#bytes {bytes|b}'],
-    parts: ['# {index}', '#offset {offset|n}', '#bytes {bytes|n}', 'part {title}', '~summary {summary}', '~problems {problems}'],
-    fields: ['#offset {offset|n}', '#bytes {bytes|n}', "'bytes as they are {hex}", '~field {name}', '~meaning {meaning}'],
-    groups: ['#group {group|n}', 'time {timeMs|t}', 'job {job}', '#added {added}', '#removed {removed}', '#offset {offset|n}'],
+    parts: ['# {index}', '#offset {offset|n}', '#bytes {bytes|n}', 'part {title}', '~summary {summary}',
+      '~problems {problems}'],
+    fields: ['#offset {offset|n}', '#bytes {bytes|n}', "'bytes as they are {hex}", '~field {name}',
+      '~meaning {meaning}'],
+    groups: ['#group {group|n}', 'time {timeMs|t}', 'job {job}', '#added {added}', '#removed {removed}',
+      '#offset {offset|n}'],
   },
   lane: [
     'log: {log}', 'table: {table}', 'size: {tableBytes|b}, {entries|n} entries', 'filling: {took.filling|m}', 'queued: {took.queued|m}',

@@ -14,7 +14,7 @@ import { keyText } from './texts.js'
 const TABLES_MAX = 12_000
 
 /** What the numbers of a table in `tables` are. */
-export const TABLE_FIELDS = [
+const TABLE_FIELDS = [
   'file', 'level', 'row', 'from', 'to', 'bytes', 'entries', 'tombstones', 'seq', 'flags',
 ] as const
 const IN_COMPACTION = 1
@@ -22,7 +22,8 @@ const BLOCKED = 2
 
 /** The levels as the page draws them. */
 export function levelsView(version: Version, stats: Stats | null, running: ReadonlySet<FileNum>): object {
-  const bounds = version.levels.flatMap(({ tables }) => tables.flatMap((facts) => [facts.smallestKey, facts.largestKey]))
+  const bounds = version.levels.flatMap(({ tables }) => tables.flatMap((facts) => [facts.smallestKey,
+    facts.largestKey]))
   const ranks = rankKeys(bounds)
   const blocked = new Set(stats?.compaction.blockedTables ?? [])
   let place = 0
@@ -100,7 +101,8 @@ export function tableView({ version }: Subject, fileNum: FileNum): object | null
 
 function tableFacts(facts: TableFacts): object {
   const { fileNum, smallestKey, largestKey, expiry, spans, valueFiles } = facts
-  const { bytes, rawBytes, entryCount, tombstoneCount, hiddenCount, smallestSeqNum, largestSeqNum, firstLog, lastLog } = facts
+  const { bytes, rawBytes, entryCount, tombstoneCount, hiddenCount, smallestSeqNum, largestSeqNum, firstLog,
+    lastLog } = facts
   return {
     file: tableFileName(fileNum), fileNum, bytes, rawBytes, entryCount, tombstoneCount, hiddenCount,
     firstKey: keyText(smallestKey), lastKey: keyText(largestKey), smallestSeqNum, largestSeqNum,

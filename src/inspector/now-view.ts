@@ -18,11 +18,13 @@ export function nowView(watch: Watch): object {
     return (1000 * (last[column]! - before[column]!)) / Math.max(1, last[0]! - before[0]!)
   }
   const { getCount, hitCount } = stats.reads
-  const [seq, gets, walBytes] = ['seq', 'gets', 'walBytes'].map((name) => SAMPLE_FIELDS.indexOf(name)) as [number, number, number]
+  const [seq, gets, walBytes] = ['seq', 'gets', 'walBytes'].map((name) => SAMPLE_FIELDS.indexOf(name)) as [number,
+    number, number]
   const syncTimes = watch.events.syncTimes()
   return {
     stats, sinceMs, isLive: subject.engine !== null, mood: moodOf(stats),
-    limit: refreshFailure === '' ? limitText(stats, before, last) : `The last look at the files failed: ${refreshFailure}`,
+    limit: refreshFailure === '' ? limitText(stats, before,
+      last) : `The last look at the files failed: ${refreshFailure}`,
     syncTimes: syncTimes.count === 0 ? { count: 0, p99Ms: null } : syncTimes,
     rates: {
       writes: perSecond(seq), reads: perSecond(gets), log: perSecond(walBytes), found: getCount === 0 ? null : hitCount / getCount,
@@ -42,7 +44,8 @@ function moodOf({ database: { state, isReadOnly }, writeStall }: Stats): 'good' 
 }
 
 /** One sentence, for people. */
-export function limitText(stats: Stats, before: readonly number[] | undefined, last: readonly number[] | undefined): string {
+function limitText(stats: Stats, before: readonly number[] | undefined,
+  last: readonly number[] | undefined): string {
   const { database, backgroundError, writeStall, flush } = stats
   if (database.isReadOnly) return 'This is a view of the files. Only the process that writes knows what limits its writes.'
   if (database.state === 'READ_ONLY' || database.state === 'FAILED') {

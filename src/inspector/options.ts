@@ -7,13 +7,17 @@ import { checkFlag, invalidArgument, takeOptions } from '../base/index.js'
 export interface InspectOptions {
   /** The port; 0, the default, takes any that is free. */
   port?: number | undefined
-  /** The address to listen on: by default `127.0.0.1`. Another than of this machine needs `token` and `allowedHosts`. */
+  /**
+   * The address to listen on: by default `127.0.0.1`. Another than of this machine needs `token` and `allowedHosts`.
+   */
   host?: string | undefined
-  /** Names, with their ports, under which browsers may ask besides `localhost`: exactly as they write them into `Host`. */
+  /**
+   * Names, with their ports, under which browsers may ask besides `localhost`: exactly as they write them into `Host`.
+   */
   allowedHosts?: readonly string[] | undefined
-  /** Also shows bytes of values, in the page "bytes". False by default. */
+  /** True also shows bytes of values, in the page "bytes". It is false by default. */
   values?: boolean | undefined
-  /** Also lets the page flush and compact, after a question. False by default. */
+  /** True also lets the page flush and compact, after a question. It is false by default. */
   admin?: boolean | undefined
   /** How far the charts go back, in milliseconds; an hour by default, and at most 3,600 samples. */
   historyMs?: number | undefined

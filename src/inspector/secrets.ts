@@ -1,7 +1,7 @@
 /**
  * What: who may ask. A one-time token, good for a minute, is traded for a bearer, which is good until the inspector
- * closes. Secrets are random, 256 bits, and are compared in constant time; after five failures in a second everything is
- * refused until that second is over.
+ * closes. Secrets are random, 256 bits, and are compared in constant time; after five failures in a second everything
+ * is refused until that second is over.
  * Owns: tokens and bearers, as hashes. Thread: main.
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'

@@ -1,6 +1,6 @@
 /**
- * What: the HTTP server of the inspector: the page's files, its data, its streams. It refuses what is not the page's own
- * business before it looks anything up, and has small limits on everything.
+ * What: the HTTP server of the inspector: the page's files, its data, its streams. It refuses what is not the page's
+ * own business before it looks anything up, and has small limits on everything.
  * Owns: the connections and streams. Does not own: who may ask (secrets.ts, gate.ts), what is answered (views.ts).
  * Thread: main.
  * Invariants: INSP-1, INSP-2. INSP-5 nothing in a request is ever made a path: assets are known by name, files of the
@@ -179,7 +179,6 @@ export class InspectorServer {
     if (this.streams.size >= STREAMS_MAX) throw new Refused(503)
     const last = Number(request.headers['last-event-id'] ?? '0')
     response.setHeader('content-type', 'text/event-stream')
-    request.socket.setTimeout(0)
     const stream = new EventStream(watch, response, Number.isSafeInteger(last) && last >= 0 ? last : 0)
     this.streams.set(stream, watch)
     response.on('close', () => this.streams.delete(stream))

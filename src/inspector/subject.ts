@@ -1,6 +1,6 @@
 /**
- * What: a database as the inspector looks at it: one that this process writes, or a view of one that it only reads. Asks
- * what exists anyway; reads, and changes nothing.
+ * What: a database as the inspector looks at it: one that this process writes, or a view of one that it only reads.
+ * Asks what exists anyway; reads, and changes nothing.
  * Thread: main.
  */
 import { readersOf } from '../api/index.js'

@@ -1,7 +1,7 @@
 /**
  * What: the groups of the manifest, so that the page can show the levels as they were after each of them. The file is
- * walked in short steps, so the process goes on meanwhile; a state is kept each 256 groups, and those between are made
- * of the one before.
+ * walked in short steps, so the process goes on meanwhile; some states are kept, at even distances, and those between
+ * are made of the one before.
  * Owns: the bytes of the manifest and the kept states, until nobody has asked for a minute. Thread: main.
  */
 import { FrameType, manifestFileName, runAsync, VarveError } from '../base/index.js'
@@ -13,7 +13,9 @@ import type { ManifestFrame, Version, VersionEdit } from '../manifest/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { levelsView } from './level-view.js'
 
-const KEPT_EVERY = 256
+/** The most states that are kept; when there are more, every other one goes. */
+const KEPT_MAX = 64
+const KEPT_EVERY_FIRST = 256
 /** The thread is let go after so long. */
 const STEP_MS = 8
 /** Points in the picture of all groups. */
@@ -38,7 +40,8 @@ export class TimeMachine {
   /** Bytes of each level after each group, one behind the other. */
   private readonly levelBytes: number[] = []
   /** States before some groups, with the number of the frame that the group stands in. */
-  private readonly kept: { group: number; offset: number; number: number; tables: Tables }[] = []
+  private kept: { group: number; offset: number; number: number; tables: Tables }[] = []
+  private keptEvery = KEPT_EVERY_FIRST
   private readonly clock: Clock
   isDone = false
   /** What is wrong with the manifest behind the last group; '' when nothing is. */
@@ -51,7 +54,8 @@ export class TimeMachine {
   }
 
   /** Reads the manifest, and begins to walk along it. Rejects with MISSING_FILE or IO_ERROR. */
-  static async begin(vfs: Vfs, dir: string, { fileNum, clock }: { fileNum: FileNum; clock: Clock }): Promise<TimeMachine> {
+  static async begin(vfs: Vfs, dir: string,
+    { fileNum, clock }: { fileNum: FileNum; clock: Clock }): Promise<TimeMachine> {
     const name = manifestFileName(fileNum)
     const bytes = await runAsync(readManifestBytes(vfs, vfs.join(dir, name), name))
     const machine = new TimeMachine(fileNum, bytes, clock)
@@ -85,8 +89,12 @@ export class TimeMachine {
 
   private note({ offset, edits, header }: ManifestFrame, tables: Tables): void {
     const group = this.notes.length
-    if (group % KEPT_EVERY === 0) {
+    if (group % this.keptEvery === 0) {
       this.kept.push({ group, offset, number: header.firstSeqNum, tables: new Map(tables) })
+      if (this.kept.length > KEPT_MAX) {
+        this.keptEvery *= 2
+        this.kept = this.kept.filter((each) => each.group % this.keptEvery === 0)
+      }
     }
     const before = this.levelBytes.slice(-LEVELS_SHOWN)
     const sums = Array.from({ length: LEVELS_SHOWN }, (_, level) => before[level] ?? 0)
@@ -116,7 +124,9 @@ export class TimeMachine {
     return { manifest: fileNum, bytes: this.bytes.length, groups: groupCount, isDone, problem, stacks }
   }
 
-  /** The levels after a group, what it changed, and the groups around it. Throws INVALID_ARGUMENT without such a one. */
+  /**
+   * The levels after a group, what it changed, and the groups around it. Throws INVALID_ARGUMENT without such a one.
+   */
   at(group: number): object {
     const note = this.notes[group - 1]
     if (note === undefined) throw new VarveError('INVALID_ARGUMENT', `there is no group ${group}`)
@@ -137,7 +147,7 @@ export class TimeMachine {
   }
 
   private stateAfter(group: number): { tables: Tables; edits: readonly VersionEdit[] } {
-    const start = this.kept[Math.floor((group - 1) / KEPT_EVERY)]!
+    const start = this.kept[Math.floor((group - 1) / this.keptEvery)]!
     const tables: Tables = new Map(start.tables)
     let at = start.group
     let edits: readonly VersionEdit[] = []

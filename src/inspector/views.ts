@@ -42,7 +42,8 @@ export class Views {
     holders: holdersView,
     logs: logsView,
     heat: ({ books, subject }) => {
-      return books?.flushed.picture(subject.version, subject.clock.wallMs()) ?? { rows: [], keys: [], flushes: 0, text: '' }
+      return books?.flushed.picture(subject.version, subject.clock.wallMs()) ?? { rows: [], keys: [], flushes: 0,
+        text: '' }
     },
     events: ({ events }, query) => ({ lastId: events.lastId, ...events.after(numberIn(query, 'after', 0)) }),
     files: ({ subject }) => filesView(subject),

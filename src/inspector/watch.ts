@@ -20,7 +20,7 @@ const IDLE_MS = 10_000
 /** Somebody who asked so long ago is gone. */
 const LOOKING_MS = 5000
 
-/** Who is told of what comes. */
+/** What is told of samples and events as they come. */
 export interface Looker {
   onSample(row: readonly number[]): void
   onEvent(event: ToldEvent): void

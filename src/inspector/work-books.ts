@@ -1,5 +1,6 @@
 /**
- * What: compactions and write stalls as the page shows them, made of events and of what the engine knows when they come.
+ * What: compactions and write stalls as the page shows them, made of events and of what the engine knows when they
+ * come.
  * Owns: the last of them. Thread: main.
  */
 import type { Engine } from '../engine/index.js'
@@ -57,7 +58,8 @@ export class RunBook {
     else if (event.type === 'compactionEnd') this.end(event.id, event.durationMs, nowMs, event.outputBytes)
     else if (event.type === 'compactionFailed') {
       const run = this.end(event.id, 0, nowMs, 0)
-      if (run !== undefined) run.failure = String((event.error as Error | undefined)?.message ?? event.error).slice(0, 200)
+      if (run !== undefined) run.failure = String((event.error as Error | undefined)?.message ?? event.error).slice(0,
+        200)
     }
   }
 

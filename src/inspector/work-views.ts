@@ -45,7 +45,8 @@ function timed(lane: Lane, nowMs: number): Timed {
   const between = (from: number, to: number): number => (from > 0 && to > 0 ? Math.max(0, to - from) : NaN)
   return {
     ...lane, label: `log ${lane.log}${lane.table > 0 ? ` → ${lane.table}` : ''}`,
-    note: released > 0 && queued > 0 ? msText(released - queued) : '', bars: barsOf(lane, nowMs), why: [waitBuild, waitInstall].filter((each) => each !== '').join('; '),
+    note: released > 0 && queued > 0 ? msText(released - queued) : '', bars: barsOf(lane, nowMs), why: [waitBuild,
+      waitInstall].filter((each) => each !== '').join('; '),
     took: {
       filling: between(filled, queued), queued: between(queued, building), building: between(building, built),
       turn: between(built, installing), installing: between(installing, released), held: between(released, freed),
@@ -60,7 +61,8 @@ function barsOf(lane: Lane, nowMs: number): Bar[] {
   return STAGES.filter(isShown).map(([name, color, start, end, waits]) => {
     const [from, to] = [lane[start], lane[end] > 0 ? lane[end] : nowMs]
     const why = start === 'queued' ? lane.waitBuild : start === 'built' ? lane.waitInstall : ''
-    return { from, to, color, waits, name: `log ${lane.log}: ${name}, ${msText(to - from)}${why === '' ? '' : `, for ${why}`}` }
+    return { from, to, color, waits,
+      name: `log ${lane.log}: ${name}, ${msText(to - from)}${why === '' ? '' : `, for ${why}`}` }
   })
 }
 
@@ -74,7 +76,8 @@ function stagesOf(lanes: readonly Timed[], isSynced: boolean): object[] {
     return { name, median: medianOf(all), worst: all.length === 0 ? null : Math.max(...all), why }
   }
   return [
-    stage('filling', 'filling', 'writes'), stage('queued', 'queued', countedReasons(lanes.map(({ waitBuild }) => waitBuild))),
+    stage('filling', 'filling', 'writes'), stage('queued', 'queued',
+      countedReasons(lanes.map(({ waitBuild }) => waitBuild))),
     stage('building', 'building', 'a worker that sorts, writes and syncs'),
     stage('built, waits', 'turn', countedReasons(lanes.map(({ waitInstall }) => waitInstall))),
     stage('installing', 'installing', isSynced ? 'syncs of the directory and the manifest' : 'nothing: synced later'),
@@ -100,7 +103,8 @@ export function compactionsView({ books, stats, subject: { engine, clock } }: Wa
   const runs = (books?.runs.all ?? []).map(told)
   const { compaction, wal } = stats
   return {
-    lanes: inSlots(books?.runs.all ?? [], clock.wallMs()), recent: runs.slice(-RECENT_MAX).reverse(), compaction, workers: engine?.options.workers ?? 0,
+    lanes: inSlots(books?.runs.all ?? [],
+      clock.wallMs()), recent: runs.slice(-RECENT_MAX).reverse(), compaction, workers: engine?.options.workers ?? 0,
     amplification: wal.writtenBytes > 0 ? compaction.writtenBytes / wal.writtenBytes : null,
     scores: compaction.levels.map((level) => {
       const isRunning = compaction.running.some(({ fromLevel }) => fromLevel === level.level)
@@ -128,7 +132,8 @@ function inSlots(runs: readonly RunRecord[], nowMs: number): { label: string; ba
     const color = failure !== '' ? '--bad' : `--l${Math.max(0, Math.min(LEVEL_COLORS - 1, to))}`
     const levels = from < 0 ? '' : ` level ${from} to ${to},`
     const bytes = `${mibText(inBytes)} in, ${mibText(outBytes)} out`
-    lane.bars.push({ from: begun, to: end, color, waits: false, name: `${id}: ${reason},${levels} ${bytes}, ${msText(end - begun)}` })
+    lane.bars.push({ from: begun, to: end, color, waits: false,
+      name: `${id}: ${reason},${levels} ${bytes}, ${msText(end - begun)}` })
   }
   return lanes
 }
@@ -158,7 +163,8 @@ function reasonsOf(stalls: readonly StallRecord[]): object[] {
 export function memoryView({ stats: { memory, cache, files, iterators } }: Watch): object {
   const parts = Object.entries(memory)
     .filter(([name]) => name.endsWith('Bytes') && name !== 'budgetBytes' && name !== 'totalBytes')
-    .map(([name, bytes]) => ({ name: PARTS[name] ?? name, bytes: bytes as number, share: (bytes as number) / memory.budgetBytes }))
+    .map(([name, bytes]) => ({ name: PARTS[name] ?? name, bytes: bytes as number,
+      share: (bytes as number) / memory.budgetBytes }))
   const lookups = cache.hitCount + cache.missCount
   return {
     memory, cache, files, iterators, parts, used: memory.totalBytes / memory.budgetBytes,

@@ -24,7 +24,8 @@ after(() => rmSync(runtime, { recursive: true }))
 const program = findChromium()
 const DRAWN = ['now', 'pipeline', 'stalls', 'compactions', 'levels', 'memory']
 const LOOKS: Record<string, TabOptions> = {
-  wide: {}, dark: { dark: true }, narrow: { width: 375, height: 740 }, 'narrow and dark': { width: 375, height: 740, dark: true },
+  wide: {}, dark: { dark: true }, narrow: { width: 375, height: 740 }, 'narrow and dark': { width: 375, height: 740,
+    dark: true },
 }
 
 describe('the page', { skip: program === null && 'no chromium: set CHROME' }, () => {
@@ -49,8 +50,10 @@ describe('the page', { skip: program === null && 'no chromium: set CHROME' }, ()
     for (const id of PAGES) {
       await visit(tab, id)
       assert.equal(await tab.read('document.querySelector("[role=alert]")?.textContent ?? ""'), '', `${name}: ${id}`)
-      assert.ok(await tab.read<boolean>('document.documentElement.scrollWidth <= innerWidth'), `${name}: ${id} is too wide`)
-      assert.ok(await tab.read<boolean>('document.getElementById("main").innerText.length > 20'), `${name}: ${id} says nothing`)
+      assert.ok(await tab.read<boolean>('document.documentElement.scrollWidth <= innerWidth'),
+        `${name}: ${id} is too wide`)
+      assert.ok(await tab.read<boolean>('document.getElementById("main").innerText.length > 20'),
+        `${name}: ${id} says nothing`)
     }
   }
 
@@ -129,12 +132,17 @@ describe('the page', { skip: program === null && 'no chromium: set CHROME' }, ()
       await visit(tab, 'levels')
       // A picture as the server would send it, put in place of the next answer.
       await tab.read(`(() => {
-        const tables = Array.from({ length: 4000 }, (_, i) => [i + 1, i < 40 ? 0 : 1 + i % 6, i < 40 ? i : 0, i * 2, i * 2 + 1, 2e6, 1000, i % 50, i, 0])
-        const levels = Array.from({ length: 7 }, (_, level) => ({ level, tables: level === 0 ? 40 : 660, rows: level === 0 ? 40 : 1, bytes: 1e9, entries: 1, score: 0, targetBytes: 0 }))
+        const tables = Array.from({ length: 4000 },
+          (_, i) => [i + 1, i < 40 ? 0 : 1 + i % 6, i < 40 ? i : 0, i * 2, i * 2 + 1, 2e6, 1000, i % 50, i, 0])
+        const levels = Array.from({ length: 7 },
+          (_, level) => ({ level, tables: level === 0 ? 40 : 660, rows: level === 0 ? 40 : 1, bytes: 1e9, entries: 1,
+            score: 0, targetBytes: 0 }))
         const fields = ['file', 'level', 'row', 'from', 'to', 'bytes', 'entries', 'tombstones', 'seq', 'flags']
-        const picture = JSON.stringify({ fields, levels, tables, ranks: 8000, total: 4000, firstKey: 'a', lastKey: 'z', lastSeq: 4000 })
+        const picture = JSON.stringify({ fields, levels, tables, ranks: 8000, total: 4000, firstKey: 'a', lastKey: 'z',
+          lastSeq: 4000 })
         const real = window.fetch
-        window.fetch = (url, ...rest) => String(url).startsWith('/api/levels') ? Promise.resolve(new Response(picture)) : real(url, ...rest)
+        window.fetch = (url, ...rest) =>
+          String(url).startsWith('/api/levels') ? Promise.resolve(new Response(picture)) : real(url, ...rest)
       })()`)
       await tab.until(`document.querySelector('canvas').dataset.tables === '4000'`)
       await wait(3000)

@@ -20,7 +20,8 @@ after(() => rmSync(runtime, { recursive: true }))
 
 const program = findChromium()
 
-test('every page, of a database with hostile keys', { skip: program === null && 'no chromium: set CHROME' }, async () => {
+test('every page, of a database with hostile keys', { skip: program === null && 'no chromium: set CHROME' },
+  async () => {
   const db = await Varve.open('/db', { workers: 0, writeBufferSize: 256 * 1024, components: { vfs: new MemoryVfs() } })
   const shown = await inspect(db)
   for (const key of HOSTILE) await db.put(key, 'value')

@@ -1,6 +1,6 @@
 /**
- * What: what the tests of the page look at: a storm of writes, keys that try to be markup, a database with nothing in it,
- * and the pages one after the other.
+ * What: what the tests of the page look at: a storm of writes, keys that try to be markup, a database with nothing in
+ * it, and the pages one after the other.
  */
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Varve } from '../../src/api/index.js'
@@ -21,7 +21,7 @@ export function storm(db: Varve): () => Promise<void> {
   const run = async (): Promise<void> => {
     const value = Buffer.alloc(300, 'v')
     for (let i = 0; !isOver; i++) {
-      for (let k = 0; k < 100; k++) void db.put(`user:${(i * 100 + k) * 7919 % 20_000}`, value)
+      for (let k = 0; k < 100; k++) db.put(`user:${(i * 100 + k) * 7919 % 20_000}`, value).catch(() => undefined)
       await db.get(`user:${i % 20_000}`)
       await wait(5)
     }

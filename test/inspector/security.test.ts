@@ -1,9 +1,10 @@
 /**
- * Who is refused by the inspector: each line of the table of attacks in docs/inspector.md, with raw requests. INSP-1,
+ * The requests that the inspector refuses: each line of the table of attacks in docs/inspector.md, with raw requests. INSP-1,
  * INSP-2, INSP-3, INSP-5.
  */
 import assert from 'node:assert/strict'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync,
+  writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -44,7 +45,8 @@ describe('the gate', () => {
   it('answers one of all ways to ask, and refuses the others', async () => {
     const good = `http://127.0.0.1:${port}`
     const hosts = [`127.0.0.1:${port}`, `evil.example:${port}`, '127.0.0.1', `127.0.0.1:${port + 1}`]
-    const origins = [undefined, good, `http://evil.example:${port}`, 'null', `https://127.0.0.1:${port}`, 'http://127.0.0.1']
+    const origins = [undefined, good, `http://evil.example:${port}`, 'null', `https://127.0.0.1:${port}`,
+      'http://127.0.0.1']
     const sites = [undefined, 'same-origin', 'none', 'cross-site', 'same-site']
     const bearers = [bearer, 'x'.repeat(43), '']
     let answered = 0
@@ -81,7 +83,8 @@ describe('the gate', () => {
     }
     const typed = { ...whole, 'content-type': 'text/plain' }
     assert.equal((await ask(port, { method: 'POST', path: '/api/admin', headers: typed, body: '{}' })).status, 415)
-    assert.equal((await ask(port, { method: 'POST', path: '/api/admin', headers: whole, body: '{}' })).status, 404, 'no admin')
+    assert.equal((await ask(port, { method: 'POST', path: '/api/admin', headers: whole, body: '{}' })).status, 404,
+      'no admin')
     for (const method of ['PUT', 'DELETE', 'PATCH', 'OPTIONS', 'HEAD']) {
       assert.equal((await ask(port, { method, path: '/', headers: whole })).status, 405, method)
     }
@@ -101,15 +104,18 @@ describe('the gate', () => {
   })
 
   it('says the same strict headers with every answer, and lets no other origin read', async () => {
-    for (const [at, headers] of [['/', {}], ['/app.js', {}], ['/none', {}], ['/api/now', {}], ['/', { host: 'evil' }]] as const) {
+    for (const [at, headers] of [['/', {}], ['/app.js', {}], ['/none', {}], ['/api/now', {}],
+      ['/', { host: 'evil' }]] as const) {
       const { headers: got } = await ask(port, { path: at, headers })
-      assert.match(got['content-security-policy'] as string, /^default-src 'none'; script-src 'self'.*require-trusted-types-for 'script'$/)
+      assert.match(got['content-security-policy'] as string,
+        /^default-src 'none'; script-src 'self'.*require-trusted-types-for 'script'$/)
       assert.equal(got['x-content-type-options'], 'nosniff')
       assert.equal(got['referrer-policy'], 'no-referrer')
       assert.equal(got['cross-origin-resource-policy'], 'same-origin')
       assert.equal(got['cross-origin-opener-policy'], 'same-origin')
       assert.equal(got['cache-control'], 'no-store')
-      assert.deepEqual(Object.keys(got).filter((name) => name.startsWith('access-control') || name === 'set-cookie'), [])
+      assert.deepEqual(Object.keys(got).filter((name) => name.startsWith('access-control') || name === 'set-cookie'),
+        [])
     }
   })
 })
@@ -167,7 +173,8 @@ describe('what is shown', () => {
   it('serves its own files, and nothing else by any path', async () => {
     const open = await inspect(db)
     const token = await signIn(open)
-    for (const at of ['/../package.json', '/%2e%2e/package.json', '/api/../../etc/passwd', '/page/app.js', '/app.js/', '/__proto__', '/toString']) {
+    for (const at of ['/../package.json', '/%2e%2e/package.json', '/api/../../etc/passwd', '/page/app.js', '/app.js/',
+      '/__proto__', '/toString']) {
       const { status } = await ask(portOf(open), { path: at, headers: { authorization: `Bearer ${token}` } })
       assert.equal(status, 404, at)
     }
@@ -231,10 +238,12 @@ describe('limits', () => {
 
   it('reads no long body, no long header, no wrong JSON', async () => {
     const headers = pageHeaders(port)
-    const long = ask(port, { method: 'POST', path: '/session', headers, body: JSON.stringify({ token: 'x'.repeat(70_000) }) })
+    const long = ask(port,
+      { method: 'POST', path: '/session', headers, body: JSON.stringify({ token: 'x'.repeat(70_000) }) })
     assert.equal(await long.then(({ status }) => status, () => 413), 413)
     assert.equal((await ask(port, { method: 'POST', path: '/session', headers, body: '{' })).status, 400)
-    assert.doesNotMatch(await raw(port, `GET / HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nX: ${'y'.repeat(9000)}\r\n\r\n`), /200 OK/)
+    assert.doesNotMatch(await raw(port, `GET / HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nX: ${'y'.repeat(9000)}\r\n\r\n`),
+      /200 OK/)
   })
 
   it('has four streams, and cuts off one that does not read', async () => {
@@ -242,7 +251,8 @@ describe('limits', () => {
     const other = portOf(open)
     const token = await signIn(open)
     const head = `GET /events HTTP/1.1\r\nHost: 127.0.0.1:${other}\r\nAuthorization: Bearer ${token}\r\n\r\n`
-    const streams = Array.from({ length: 4 }, () => connect(other, '127.0.0.1', function (this: { write(s: string): void }) {
+    const streams = Array.from({ length: 4 },
+      () => connect(other, '127.0.0.1', function (this: { write(s: string): void }) {
       this.write(head)
     }))
     await Promise.all(streams.map((socket) => new Promise((resolve) => socket.once('data', resolve))))
@@ -274,7 +284,8 @@ describe('the runtime file', () => {
     const url = await findInspector(new Subject(db, false).databaseId)
     assert.ok(url!.startsWith(`http://127.0.0.1:${port}/#`))
     const headers = pageHeaders(port)
-    const spent = { method: 'POST', path: '/session', headers, body: JSON.stringify({ token: new URL(url!).hash.slice(1) }) }
+    const spent = { method: 'POST', path: '/session', headers,
+      body: JSON.stringify({ token: new URL(url!).hash.slice(1) }) }
     assert.equal((await ask(port, spent)).status, 200)
     assert.equal((await ask(port, spent)).status, 401)
   })

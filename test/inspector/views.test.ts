@@ -106,13 +106,15 @@ describe('a database that is written', () => {
       assert.ok(queued <= building && building <= built && built <= installing && installing <= released)
       assert.ok(table > 0 && freed >= released)
     }
-    const { tables, levels } = await view<{ tables: number[][]; levels: { tables: number; bytes: number }[] }>(shown, bearer, 'levels')
+    const { tables, levels } = await view<{ tables: number[][]; levels: { tables: number; bytes: number }[] }>(shown,
+      bearer, 'levels')
     const present = db.stats().levels
     assert.deepEqual(levels.map((level) => level.tables), present.map(({ tableCount }) => tableCount))
     assert.deepEqual(levels.map((level) => level.bytes), present.map(({ tableBytes }) => tableBytes))
     assert.equal(tables.length, present.reduce((sum, { tableCount }) => sum + tableCount, 0))
     const snapshot = db.snapshot()
-    const { snapshots } = await until<{ snapshots: Found[] }>(shown, bearer, 'holders', (value) => value.snapshots.length > 0)
+    const { snapshots } = await until<{ snapshots: Found[] }>(shown, bearer, 'holders',
+      (value) => value.snapshots.length > 0)
     assert.deepEqual(snapshots.map(({ seqNum, holderCount }) => [seqNum, holderCount]), [[1500, 1]])
     snapshot.release()
     const { events } = await view<{ events: { type: string; id: number }[] }>(shown, bearer, 'events')
@@ -144,7 +146,8 @@ describe('a database that is written', () => {
     const bearer = await signIn(shown)
     const post = async (body: object): Promise<Found> => {
       const headers = pageHeaders(portOf(shown), bearer)
-      const answer = await ask(portOf(shown), { method: 'POST', path: '/api/admin', headers, body: JSON.stringify(body) })
+      const answer = await ask(portOf(shown),
+        { method: 'POST', path: '/api/admin', headers, body: JSON.stringify(body) })
       return { ...(JSON.parse(answer.text) as Found), status: answer.status as never }
     }
     const { confirm, status } = await post({ action: 'flush' })
@@ -156,7 +159,8 @@ describe('a database that is written', () => {
     assert.equal((await post({ action: 'flush', confirm: again['confirm'] })).status, 200)
     const { events } = await until<{ events: { type: string }[] }>(shown, bearer, 'events?after=0', ({ events: all }) =>
       all.some(({ type }) => type === 'adminEnd'))
-    assert.deepEqual(events.map(({ type }) => type).filter((type) => type.startsWith('admin')), ['adminBegin', 'adminEnd'])
+    assert.deepEqual(events.map(({ type }) => type).filter((type) => type.startsWith('admin')),
+      ['adminBegin', 'adminEnd'])
     assert.equal(db.stats().flush.completed, 1)
     await shown.close()
     await db.close()
@@ -192,7 +196,8 @@ it('a directory is followed beside the process that writes it, and nothing in it
   await write(db, 300)
   const now = await until<{ stats: Stats }>(shown, bearer, 'now', (value) => value.stats.database.visibleSeq === 900)
   assert.equal(now.stats.database.visibleSeq, 900)
-  for (const name of ['levels', 'memory', 'holders', 'logs', 'files', 'pipeline', 'heat', 'stalls', 'compactions', 'history']) {
+  for (const name of ['levels', 'memory', 'holders', 'logs', 'files', 'pipeline', 'heat', 'stalls', 'compactions',
+    'history']) {
     await view(shown, bearer, name)
   }
   await shown.close()
@@ -215,7 +220,8 @@ describe('the time machine', () => {
     for (const { number } of history.groups()) {
       const { levels } = machine.at(++group) as { levels: { tables: number; bytes: number }[] }
       const version = history.versionAt(number)
-      assert.deepEqual(levels.map(({ tables }) => tables), version.levels.map(({ tables }) => tables.length), `group ${number}`)
+      assert.deepEqual(levels.map(({ tables }) => tables), version.levels.map(({ tables }) => tables.length),
+        `group ${number}`)
     }
     assert.equal(group, machine.groupCount)
     assert.throws(() => machine.at(group + 1), { code: 'INVALID_ARGUMENT' })

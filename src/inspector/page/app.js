@@ -124,7 +124,7 @@ async function begin() {
   const links = Object.entries(rest.layout.groups).map(([title, ids]) => [h('b', {}, title), ...ids.map((id) => h('a', { href: `#${id}` }, rest.layout.pages[id].title))])
   $('nav').append(...links.flat())
   $('database').append(...databases.map(({ location: place, db }) => h('option', { value: db }, place)))
-  Object.assign($('database'), { hidden: databases.length < 2, onchange: () => choose(Number($('database').value), databases).catch(say) })
+  Object.assign($('database'), { hidden: databases.length < 2, onchange: () => choose(Number($('database').value), databases) })
   await choose(0, databases)
   addEventListener('hashchange', show)
   document.addEventListener('visibilitychange', () => {
@@ -133,4 +133,5 @@ async function begin() {
     if (!document.hidden) follow().then(refresh())
   })
 }
-begin().catch(say)
+addEventListener('unhandledrejection', (event) => say(event.reason))
+begin()

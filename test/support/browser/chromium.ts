@@ -42,7 +42,8 @@ export class Chromium {
   onEvent: (method: string, params: Params) => void = () => undefined
 
   constructor(program: string) {
-    const flags = ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--remote-debugging-pipe',
+    const flags = ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage',
+      '--remote-debugging-pipe',
       '--no-first-run', '--disable-extensions', '--disable-background-networking', '--hide-scrollbars', '--mute-audio',
       `--user-data-dir=${this.profile}`, 'about:blank']
     this.child = spawn(program, flags, { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] })

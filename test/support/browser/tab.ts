@@ -49,7 +49,8 @@ export class Tab {
       entry?: { level: string; text: string; url?: string }; exceptionDetails?: { exception?: { description?: string }; text: string }
       type?: string; args?: unknown[]; request?: { url: string }; issue?: { code: string; details: unknown }
     }
-    if (method === 'Log.entryAdded' && entry!.level === 'error') this.faults.push(`log: ${entry!.text} ${entry!.url ?? ''}`)
+    if (method === 'Log.entryAdded' &&
+      entry!.level === 'error') this.faults.push(`log: ${entry!.text} ${entry!.url ?? ''}`)
     if (method === 'Runtime.exceptionThrown') {
       this.faults.push(`error: ${exceptionDetails!.exception?.description ?? exceptionDetails!.text}`)
     }
