@@ -55,7 +55,7 @@ export interface BytesRequest {
 /** Fields that hold values, or bytes of which it is not known whether they do. */
 const MAY_BE_VALUES = /(^|: )value$|^body$|more$|^no |^rest|^cut|LZ4 block$|^frame|zeros, as/
 /** Fields of more bytes than a number has that never hold values. */
-const NO_VALUES = /key$|suffix$|prefix|bound|deleted|^line |^magic$|id$|salt|^zeros?$|^padding$|^pin|^settings|^filter|hash/
+const NO_VALUES = /key$|suffix$|prefix|bound|deleted|^line |^magic$|id$|salt|^zeros?$|^padding$|^pin|hash/
 const NUMBER_BYTES = 8
 
 /** Sections of a file, and the fields of one. Rejects with NOT_FOUND without such a file. */

@@ -41,8 +41,8 @@ export class FlushedKeys {
   private text(bounds: readonly Uint8Array[]): string {
     if (this.flushed.length === 0) return 'No flush since the inspector began.'
     const [first, last] = [keyText(bounds[0]!), keyText(bounds.at(-1)!)]
-    return `Entries of ${this.flushed.length} flushes from ${first} to ${last}, spread evenly between the first and the ` +
-      'last key of each. Reads are not counted: each of them would pay for it.'
+    return `Entries of ${this.flushed.length} flushes from ${first} to ${last}, spread evenly between the first ` +
+      'and the last key of each. Reads are not counted: each of them would pay for it.'
   }
 
   /** Entries by time and stretch of keys, the newest row first. */

@@ -60,7 +60,8 @@ function logsOf({ engine, version }: Subject): { num: number; bytes: number; use
   const waiting = new Set(engine.flusher.queue.logs)
   const open = [...engine.openLogs.values()].map((log) => {
     const { fileNum, writtenEnd } = log
-    const use = fileNum === current ? 'takes writes' : waiting.has(fileNum) ? 'its memtable is on the way into a table' :
+    const use = fileNum === current ? 'takes writes' : waiting.has(fileNum) ?
+      'its memtable is on the way into a table' :
       'its table is not durable yet'
     return { num: fileNum, bytes: writtenEnd, use }
   })

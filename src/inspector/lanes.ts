@@ -32,7 +32,8 @@ export interface Lane {
 
 function newLane(log: number, filled: number): Lane {
   return {
-    id: 0, log, table: 0, tableBytes: 0, entries: 0, filled, queued: 0, building: 0, built: 0, installing: 0, released: 0,
+    id: 0, log, table: 0, tableBytes: 0, entries: 0, filled, queued: 0, building: 0, built: 0, installing: 0,
+      released: 0,
     freed: 0, waitBuild: '', waitInstall: '', failures: 0,
   }
 }

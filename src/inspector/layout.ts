@@ -46,7 +46,7 @@ function table(title: string, rows: string, none: string, ...columns: string[]):
 }
 
 function onlyLive(what: string): string {
-  return `${what}: only the process that writes knows. Call inspect(db) there. Here, see levels, bytes and the time machine.`
+  return `${what}: only the process that writes knows. Call inspect(db) there. Here are levels, bytes and time machine.`
 }
 
 const LOST: ChartLayout = { title: 'Time lost of each second', form: 's',
@@ -80,7 +80,8 @@ const PAGES: Readonly<Record<string, PageLayout>> = {
     ],
   },
   pipeline: {
-    title: 'Pipeline', about: 'Where the time goes between put and table, memtable by memtable.', live: onlyLive('The pipeline'), isEager: true,
+    title: 'Pipeline', about: 'Where the time goes between put and table, memtable by memtable.',
+      live: onlyLive('The pipeline'), isEager: true,
     tiles: [
       'Wait for a build: {flush.queue|n} / writers stop at {immutablesMax} sealed',
       'Building, installing: {flush.active|n} / worker threads {workers}',
@@ -92,7 +93,8 @@ const PAGES: Readonly<Record<string, PageLayout>> = {
       table('Stages', 'stages', 'No flush yet.', 'stage {name}', '#median {median|m}', '#worst {worst|m}',
         '~waited for {why}'),
       table('Memtables', 'recent', 'No flush yet.', '#log {log}', '#table {table}', '#queued {took.queued|m}',
-        '#built {took.building|m}', '#turn {took.turn|m}', '#installed {took.installing|m}', '#bytes {tableBytes|b}', '~waited for {why}'),
+        '#built {took.building|m}', '#turn {took.turn|m}', '#installed {took.installing|m}', '#bytes {tableBytes|b}',
+          '~waited for {why}'),
     ],
   },
   levels: {
@@ -104,10 +106,13 @@ const PAGES: Readonly<Record<string, PageLayout>> = {
     charts: [{ title: 'Bytes by level', form: 'b', lines: LEVELS, stacked: true }],
   },
   compactions: {
-    title: 'Compactions', about: 'What is merged, why, and at what price.', live: onlyLive('Compactions'), isEager: true,
+    title: 'Compactions', about: 'What is merged, why, and at what price.', live: onlyLive('Compactions'),
+      isEager: true,
     tiles: [
-      'Running: {compaction.active|n} / worker threads {workers}', 'Done: {compaction.completed|n} / style {compaction.style}',
-      'Moved unread: {compaction.moved|n} / tables', 'Failed: {compaction.failed|n} / {compaction.blockedTables.length|n} tables left alone',
+      'Running: {compaction.active|n} / worker threads {workers}',
+        'Done: {compaction.completed|n} / style {compaction.style}',
+      'Moved unread: {compaction.moved|n} / tables',
+        'Failed: {compaction.failed|n} / {compaction.blockedTables.length|n} tables left alone',
       'Read: {compaction.readBytes|b}', 'Written: {compaction.writtenBytes|b} / {amplification|f} times the log',
       'Debt: {compaction.debtBytes|b} / still to be merged',
     ],
@@ -129,7 +134,8 @@ const PAGES: Readonly<Record<string, PageLayout>> = {
     ],
   },
   stalls: {
-    title: 'Stalls', about: 'When writers had to wait, for what, and what ended it.', live: onlyLive('Stalls'), isEager: true,
+    title: 'Stalls', about: 'When writers had to wait, for what, and what ended it.', live: onlyLive('Stalls'),
+      isEager: true,
     tiles: [
       'Now: {writeStall.state} / {writeStall.reason}', 'Stalls: {writeStall.stallCount|n} / since the open',
       'Time lost: {writeStall.totalMs|m}', 'Calls that wait: {writeStall.waitingCount|n}',
@@ -148,8 +154,10 @@ const PAGES: Readonly<Record<string, PageLayout>> = {
     title: 'Memory', about: 'Who has how much of the budget.',
     tiles: [
       'All: {memory.totalBytes|b} / {used|s} of the budget', 'Budget: {memory.budgetBytes|b}',
-      'Block cache: {cache.usedBytes|b} / of {cache.capacityBytes|b}', 'Cache hits: {hits|s} / {cache.evictionCount|n} blocks gave way',
-      'Open tables: {files.openCount|n} / of at most {files.openMaxCount|n}', 'Open iterators: {iterators.activeCount|n}',
+      'Block cache: {cache.usedBytes|b} / of {cache.capacityBytes|b}',
+        'Cache hits: {hits|s} / {cache.evictionCount|n} blocks gave way',
+      'Open tables: {files.openCount|n} / of at most {files.openMaxCount|n}',
+        'Open iterators: {iterators.activeCount|n}',
     ],
     charts: [
       {
@@ -189,14 +197,17 @@ const PAGES: Readonly<Record<string, PageLayout>> = {
   logs: {
     title: 'Logs and values', about: 'What a reopen would read, and where large values are.',
     tiles: [
-      'Logs: {logs.length|n} / replay from {logPointer}', 'Durable up to: {wal.durableSeq|n}', 'Not synced: {wal.unsyncedBytes|b}',
-      'Value logs: {values.fileCount|n} / {values.fileBytes|b}', 'Live values: {values.liveBytes|b}', 'Garbage: {values.garbageBytes|b}',
+      'Logs: {logs.length|n} / replay from {logPointer}', 'Durable up to: {wal.durableSeq|n}',
+        'Not synced: {wal.unsyncedBytes|b}',
+      'Value logs: {values.fileCount|n} / {values.fileBytes|b}', 'Live values: {values.liveBytes|b}',
+        'Garbage: {values.garbageBytes|b}',
     ],
     tables: [
       table('Logs', 'logs', 'None.', '#log {num}', '#bytes {bytes|b}', '~why it is there {use}', '~pins {pins}'),
       table('Value logs, most garbage first', 'files', 'No large values: all stand in tables.', '#file {fileNum}',
         'kind {kind}',
-        '#bytes {fileBytes|b}', '#live {liveBytes|b}', '#garbage {garbageBytes|b}', '#share {share|s}', 'held by {heldBy}'),
+        '#bytes {fileBytes|b}', '#live {liveBytes|b}', '#garbage {garbageBytes|b}', '#share {share|s}',
+          'held by {heldBy}'),
     ],
   },
   heat: { title: 'Heat', about: 'Where in the order of keys writes fall.', live: onlyLive('Where writes fall') },
@@ -227,13 +238,17 @@ export const LAYOUT = {
       '#offset {offset|n}'],
   },
   lane: [
-    'log: {log}', 'table: {table}', 'size: {tableBytes|b}, {entries|n} entries', 'filling: {took.filling|m}', 'queued: {took.queued|m}',
+    'log: {log}', 'table: {table}', 'size: {tableBytes|b}, {entries|n} entries', 'filling: {took.filling|m}',
+      'queued: {took.queued|m}',
     'waited for: {waitBuild}', 'building: {took.building|m}', 'built: {took.turn|m}', 'waited for: {waitInstall}',
     'installing: {took.installing|m}', 'log held: {took.held|m}', 'failures: {failures}',
   ],
   table: [
-    'file: {file}', 'level: {level}', 'bytes: {bytes|b}', 'raw: {rawBytes|b}', 'entries: {entryCount|n}', 'tombstones: {tombstoneCount|n}',
-    'hidden: {hiddenCount|n}', 'range tombstones: {rangeTombstones|n}', 'expiring: {expiring|n}', 'first key: {firstKey}',
-    'last key: {lastKey}', 'numbers: {smallestSeqNum|n} to {largestSeqNum|n}', 'made of: {origin}', 'values in: {valuesIn}',
+    'file: {file}', 'level: {level}', 'bytes: {bytes|b}', 'raw: {rawBytes|b}', 'entries: {entryCount|n}',
+      'tombstones: {tombstoneCount|n}',
+    'hidden: {hiddenCount|n}', 'range tombstones: {rangeTombstones|n}', 'expiring: {expiring|n}',
+      'first key: {firstKey}',
+    'last key: {lastKey}', 'numbers: {smallestSeqNum|n} to {largestSeqNum|n}', 'made of: {origin}',
+      'values in: {valuesIn}',
   ],
 } as const

@@ -108,6 +108,7 @@ function tableFacts(facts: TableFacts): object {
     firstKey: keyText(smallestKey), lastKey: keyText(largestKey), smallestSeqNum, largestSeqNum,
     expiring: expiry?.count ?? 0, earliestExpiry: expiry?.earliestMs ?? null, rangeTombstones: spans?.count ?? 0,
     origin: firstLog > 0 ? `logs ${firstLog} to ${lastLog}` : 'a compaction',
-    valuesIn: valueFiles.length === 0 ? 'the table' : `${valueFiles.length} value logs: ${valueFiles.slice(0, 9).map((each) => each.fileNum).join(', ')}`,
+    valuesIn: valueFiles.length === 0 ?
+      'the table' : `${valueFiles.length} value logs: ${valueFiles.slice(0, 9).map((each) => each.fileNum).join(', ')}`,
   }
 }

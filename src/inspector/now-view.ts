@@ -27,7 +27,8 @@ export function nowView(watch: Watch): object {
       last) : `The last look at the files failed: ${refreshFailure}`,
     syncTimes: syncTimes.count === 0 ? { count: 0, p99Ms: null } : syncTimes,
     rates: {
-      writes: perSecond(seq), reads: perSecond(gets), log: perSecond(walBytes), found: getCount === 0 ? null : hitCount / getCount,
+      writes: perSecond(seq), reads: perSecond(gets), log: perSecond(walBytes),
+        found: getCount === 0 ? null : hitCount / getCount,
     },
     tables: {
       count: stats.levels.reduce((sum, { tableCount }) => sum + tableCount, 0),
@@ -47,7 +48,7 @@ function moodOf({ database: { state, isReadOnly }, writeStall }: Stats): 'good' 
 function limitText(stats: Stats, before: readonly number[] | undefined,
   last: readonly number[] | undefined): string {
   const { database, backgroundError, writeStall, flush } = stats
-  if (database.isReadOnly) return 'This is a view of the files. Only the process that writes knows what limits its writes.'
+  if (database.isReadOnly) return 'A view of the files: only the process that writes knows what limits its writes.'
   if (database.state === 'READ_ONLY' || database.state === 'FAILED') {
     return `Writes are refused since ${backgroundError?.place ?? 'something'} failed: ${backgroundError?.message ?? ''}`
   }

@@ -119,7 +119,8 @@ export class InspectorServer {
   }
 
   private async get(
-    { pathname, query }: { pathname: string; query: URLSearchParams }, request: IncomingMessage, response: ServerResponse,
+    { pathname, query }: { pathname: string; query: URLSearchParams }, request: IncomingMessage,
+      response: ServerResponse,
   ): Promise<void> {
     const asset = pathname === '/' ? 'index.html' : pathname.slice(1)
     if (Object.hasOwn(pageFiles, asset)) {

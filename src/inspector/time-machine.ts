@@ -136,8 +136,8 @@ export class TimeMachine {
     const goneText = gone.slice(0, 9).map(([file, level]) => `${file} of level ${level}`).join(', ')
     const when = note.timeMs === 0 ? '' : ` ${new Date(note.timeMs).toISOString().replace('T', ' ').slice(0, 19)} UTC,`
     return {
-      text: `Group ${group} of ${this.groupCount}: ${note.job},${when} at byte ${note.offset}; ${note.added} tables came, ` +
-        `${note.removed} went${goneText === '' ? '' : ` (${goneText})`}`,
+      text: `Group ${group} of ${this.groupCount}: ${note.job},${when} at byte ${note.offset}; ` +
+        `${note.added} tables came, ${note.removed} went${goneText === '' ? '' : ` (${goneText})`}`,
       group, ...note, addedTables: changed,
       ...levelsView(versionOf(tables), null, new Set()),
       around: this.notes.slice(Math.max(0, group - 6), group + 5).map((each, i) => {

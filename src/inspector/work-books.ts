@@ -100,7 +100,8 @@ export class StallBook {
   hear(event: EngineEvent, nowMs: number): void {
     if (event.type === 'stallBegin') {
       this.stalls.push({
-        state: event.state, reason: event.reason, begun: nowMs, ended: 0, lostMs: 0, endedBy: '', ...this.cause(event.reason),
+        state: event.state, reason: event.reason, begun: nowMs, ended: 0, lostMs: 0, endedBy: '',
+          ...this.cause(event.reason),
       })
       if (this.stalls.length > STALLS_MAX) this.stalls.shift()
     } else if (event.type === 'stallEnd') {

@@ -34,7 +34,8 @@ export function pipelineView({ books, stats: { flush }, subject: { engine, clock
   const isSynced = engine?.options.manifestSync !== false
   const { workers = 0, immutablesMax = 0 } = engine?.options ?? {}
   return {
-    lanes: lanes.slice(-LANES_SHOWN).reverse(), flush, workers, immutablesMax, install: isSynced ? 'each install is synced' : 'fast mode: synced later',
+    lanes: lanes.slice(-LANES_SHOWN).reverse(), flush, workers, immutablesMax,
+      install: isSynced ? 'each install is synced' : 'fast mode: synced later',
     count: done.length, median: medianOf(done.map(({ released, queued }) => released - queued)),
     recent: lanes.slice(-RECENT_MAX).reverse(), stages: stagesOf(lanes, isSynced),
   }
@@ -173,7 +174,9 @@ export function memoryView({ stats: { memory, cache, files, iterators } }: Watch
 }
 
 const PARTS: Readonly<Record<string, string>> = {
-  slabBytes: 'slabs that hold writes', freeSlabBytes: 'slabs kept for reuse', memtableIndexBytes: 'indexes of memtables',
+  slabBytes: 'slabs that hold writes', freeSlabBytes: 'slabs kept for reuse',
+    memtableIndexBytes: 'indexes of memtables',
   tableIndexBytes: 'indexes of tables', filterBytes: 'filters of tables', pointHashBytes: 'point hashes of tables',
-  cacheBytes: 'block cache', readAheadBytes: 'values read ahead', waitingBytes: 'writes that wait', streamBytes: 'streamed values',
+  cacheBytes: 'block cache', readAheadBytes: 'values read ahead', waitingBytes: 'writes that wait',
+    streamBytes: 'streamed values',
 } satisfies Partial<Record<keyof Stats['memory'], string>>

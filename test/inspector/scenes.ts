@@ -11,7 +11,8 @@ export const PAGES = [
 ]
 
 export const HOSTILE = [
-  '<img src=x onerror="document.title=1">', '\u202egpj.exe\u2066', '"><script>document.title=1</script>', '{{constructor}}',
+  '<img src=x onerror="document.title=1">', '\u202egpj.exe\u2066', '"><script>document.title=1</script>',
+    '{{constructor}}',
   '\0\x1b[31m', `long ${'x'.repeat(64 * 1024 - 10)}`,
 ]
 

@@ -35,7 +35,7 @@ test('100,000 groups: a first picture within a second, all of them soon after', 
   const before = process.memoryUsage()
   const started = performance.now()
   const machine = await TimeMachine.begin(vfs, '/db', { fileNum, clock: systemClock })
-  const text = JSON.stringify(machine.overview())
+  assert.ok(JSON.stringify(machine.overview()).length > 0)
   const first = performance.now() - started
   while (!machine.isDone) await wait(1)
   const all = performance.now() - started
@@ -47,6 +47,7 @@ test('100,000 groups: a first picture within a second, all of them soon after', 
   globalThis.gc?.()
   const after = process.memoryUsage()
   const taken = after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers
-  console.log(`first ${first.toFixed()} ms (${text.length} bytes), all ${all.toFixed()} ms, a state ${each.toFixed(1)} ms, ${(taken / 2 ** 20).toFixed(1)} MiB`)
+  const mib = (taken / 2 ** 20).toFixed(1)
+  console.log(`first ${first.toFixed()} ms, all ${all.toFixed()} ms, a state ${each.toFixed(1)} ms, ${mib} MiB`)
   assert.ok(first <= 1000)
 })

@@ -19,9 +19,9 @@ export const inspectCommand = defineCommand({
     files: flag('only what the files say, also when the process that writes has an inspector open'),
   },
   details: [
-    'A process that has called inspect(db) of varve/inspector is found, and its address is printed: it also knows what is',
-    'going on. Without one the directory is read, once a second, until Ctrl-C; nothing is locked or changed. The address',
-    'is good once, within a minute, and only on this machine.',
+    'A process that has called inspect(db) of varve/inspector is found, and its address is printed: it also knows what',
+    'is going on. Without one the directory is read, once a second, until Ctrl-C; nothing is locked or changed. The',
+    'address is good once, within a minute, and only on this machine.',
   ],
   json: 'object',
   onInterrupt: 'abort',

@@ -99,7 +99,7 @@ async function follow() {
     }
   } catch { /* told below */ }
   if (mine.signal.aborted) return
-  link(false, 'not connected')
+  link(false, 'offline')
   setTimeout(() => mine === stop && follow(), 2000)
 }
 

@@ -46,7 +46,8 @@ export class Tab {
 
   private hear(method: string, params: Record<string, unknown>): void {
     const { entry, exceptionDetails, type, args, request, issue } = params as {
-      entry?: { level: string; text: string; url?: string }; exceptionDetails?: { exception?: { description?: string }; text: string }
+      entry?: { level: string; text: string; url?: string }
+      exceptionDetails?: { exception?: { description?: string }; text: string }
       type?: string; args?: unknown[]; request?: { url: string }; issue?: { code: string; details: unknown }
     }
     if (method === 'Log.entryAdded' &&
@@ -84,7 +85,8 @@ export class Tab {
       if (await this.read<boolean>(`Boolean(${expression})`)) return
       await wait(25)
     }
-    throw new Error(`not so: ${what}; the page says: ${await this.read<string>('document.body.innerText.slice(0, 500)')}`)
+    const text = await this.read<string>('document.body.innerText.slice(0, 500)')
+    throw new Error(`not so: ${what}; the page says: ${text}`)
   }
 
   async press(key: string, modifiers = 0): Promise<void> {
