@@ -43,7 +43,7 @@ export function levelsView(version: Version, stats: Stats | null, running: Reado
       level: number, tables: level.tables.length, rows: Math.max(0, ...stack.map((row) => row + 1)),
       bytes: level.tables.reduce((sum, { bytes }) => sum + bytes, 0),
       entries: level.tables.reduce((sum, { entryCount }) => sum + entryCount, 0),
-      score: known?.score ?? null, targetBytes: known?.targetBytes ?? null,
+      score: known?.score ?? null, targetBytes: known?.targetBytes || null,
     }
   })
   const ends = [...bounds].sort(compareBytes)

@@ -233,6 +233,7 @@ describe('limits', () => {
     await Promise.all(many.map((socket) => new Promise((resolve) => socket.once('connect', resolve))))
     const ninth = connect(portOf(open), '127.0.0.1')
     await new Promise((resolve) => ninth.on('close', resolve).on('error', () => undefined))
+    assert.ok(many.every(({ closed }) => !closed), 'the others are still open')
     for (const each of many) each.destroy()
     await open.close()
   })

@@ -70,8 +70,14 @@ describe('lanes', () => {
     assert.match(two.waitBuild, /^no free worker: 1 other build/)
     assert.match(two.waitInstall, /^its turn, behind log 1/)
     assert.equal(three.filled, 300)
+    book.noteLogs(() => true, 405)
+    assert.equal(one.freed, 0, 'its log is needed')
     book.noteLogs((log) => log !== 1, 410)
     assert.deepEqual([one.freed, two.freed], [410, 0])
+    book.hear({ type: 'compactionEnd', id: 10, outputBytes: 1, durationMs: 1 }, 420)
+    book.hear({ type: 'tableAdded', table: 51, level: 0, tableBytes: 9, entryCount: 9 }, 420)
+    book.hear(stage(2, 2, 'released'), 430)
+    assert.equal(two.table, 0, 'nothing was left of it; the table is that of a compaction')
   })
 
   it('begin again after a failure, and know memtables that were sealed before', () => {

@@ -50,7 +50,7 @@ function roundStep(size, isBinary = false) {
 /** Marks of time behind a picture; of durations where it begins at 0. */
 export function timeAxis(g, [from, to], { left, width, top, bottom }) {
   const least = (76 * (to - from)) / width
-  const step = least < 1000 ? roundStep(least) : 1000 * ([1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800].find((s) => s * 1000 >= least) ?? 3600)
+  const step = from === 0 ? roundStep(least) : 1000 * ([1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800].find((s) => s * 1000 >= least) ?? 3600)
   const zone = from === 0 ? 0 : new Date(to).getTimezoneOffset() * 60_000
   g.strokeStyle = css('--grid')
   g.fillStyle = css('--soft')

@@ -45,7 +45,7 @@ export function levelChart({ title, onPick, marked = () => new Set() }) {
     const side = canvas.clientWidth < 520 ? 30 : 108
     const { end, bands } = place(canvas.clientWidth, side)
     const { g } = paper(canvas, end)
-    const [news, text, busy] = [marked(), css('--text'), hatch(g, css('--text'))]
+    const [news, text, busy] = [marked(), css('--text'), hatch(g, css('--bg'))]
     const colors = picture.levels.map(({ level }) => css(`--l${Math.min(6, level)}`))
     for (const b of boxes) {
       const part = PAINTS[paint](b, picture)
