@@ -18,6 +18,13 @@ const ACTIONS: Readonly<Record<string, { text: string; run: (watch: Watch) => Pr
     text: 'Merges all tables until each key has one version. It may read and write the whole database.',
     run: ({ subject }) => subject.db.compact(),
   },
+  scrub: {
+    text: 'Reads every file once, and compares all checksums. What is found is told as an event.',
+    run: async (watch) => {
+      const { problems } = await watch.subject.db.scrub()
+      for (const { message } of problems) watch.tell('scrubProblem', { message })
+    },
+  },
 }
 
 export class Admin {

@@ -10,13 +10,6 @@ import type { Watch } from './watch.js'
 /** The most value logs that are listed. */
 const FILES_MAX = 500
 
-/** Calls that hold files, as statistics of a later Varve tell them. */
-interface Hold {
-  owner: string
-  startedMs: number
-  fileCount: number
-}
-
 export function holdersView({ subject, stats }: Watch): object {
   const { engine, version, view } = subject
   const visible = view.visibleSeqNum
@@ -33,7 +26,7 @@ export function holdersView({ subject, stats }: Watch): object {
       return { name, firstLog, logs: logs.length, bytes: logs.reduce((sum, { bytes }) => sum + bytes, 0) }
     }),
     operations: stats.operations,
-    holds: (stats.files as { holds?: Hold[] }).holds ?? [],
+    holds: stats.files.holds,
     valueLogs: stats.valueLog.files.filter(({ heldBy }) => heldBy !== 'table'),
     tablesHeld: stats.files.heldCount, deletesWaiting: stats.files.deleteWaitingCount,
     oldVersions: version.levels.reduce((sum, { tables }) => sum + tables.reduce((n, t) => n + t.hiddenCount, 0), 0),

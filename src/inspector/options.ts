@@ -17,7 +17,7 @@ export interface InspectOptions {
   allowedHosts?: readonly string[] | undefined
   /** True also shows bytes of values, in the page "bytes". It is false by default. */
   values?: boolean | undefined
-  /** True also lets the page flush and compact, after a question. It is false by default. */
+  /** True also lets the page flush, compact and scrub, after a question. It is false by default. */
   admin?: boolean | undefined
   /** How far the charts go back, in milliseconds; an hour by default, and at most 3,600 samples. */
   historyMs?: number | undefined

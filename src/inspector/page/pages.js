@@ -88,7 +88,7 @@ function events() {
     set()
   } }, 'Hold still')
   const copy = h('button', { onclick: () => navigator.clipboard.writeText(JSON.stringify(fitting(), null, 1)) }, 'Copy as JSON')
-  const acts = state.admin ? ['flush', 'compact'].map((what) => h('button', { onclick: () => act(what) }, `${what} …`)) : []
+  const acts = state.admin ? ['flush', 'compact', 'scrub'].map((what) => h('button', { onclick: () => act(what) }, `${what} …`)) : []
   return { els: [panel('', h('div', { cls: 'seg' }, filter, hold, copy, acts), state.isGap ? 'Older events are gone.' : '', list.el)], set }
 }
 
