@@ -164,6 +164,9 @@ describe('secrets', () => {
       { host: '0.0.0.0' }, { host: '0.0.0.0', token }, { host: '0.0.0.0', allowedHosts: ['a:1'] }, { token: 'short' },
       { port: -1 }, { allowedHosts: ['a b'] }, { values: 1 }, { wrong: 1 },
     ]) await assert.rejects(inspect(db, options as object), { code: 'INVALID_ARGUMENT' })
+    for (const what of [null, undefined, 5, {}, [], [{}], [null]]) {
+      await assert.rejects(inspect(what as never), { code: 'INVALID_ARGUMENT' })
+    }
     const open = await inspect(db, { host: '0.0.0.0', token, allowedHosts: ['ops.example:80'] })
     assert.equal(open.url, `http://ops.example:80/#${token}`)
     await open.close()

@@ -10,12 +10,12 @@ import { after, describe, it } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Varve } from '../../src/api/index.js'
 import type { VarveOptions } from '../../src/api/index.js'
-import { runAsync } from '../../src/base/index.js'
+import { runAsync, systemClock } from '../../src/base/index.js'
 import { ManifestHistory } from '../../src/manifest/index.js'
 import { inspect, LaneBook, LAYOUT, TimeMachine } from '../../src/inspector/index.js'
 import type { Inspection, Lane } from '../../src/inspector/index.js'
 import type { EngineEvent, FlushStageName, Stats } from '../../src/stats/index.js'
-import { MemoryVfs } from '../../src/vfs/index.js'
+import { MemoryVfs, NodeVfs } from '../../src/vfs/index.js'
 import { newDirectory } from '../support/databases/databases.js'
 import { ask, pageHeaders, portOf, signIn, view } from './ask.js'
 
@@ -217,10 +217,10 @@ describe('the time machine', () => {
     const db = await Varve.open(dir, SMALL)
     await write(db, 4000)
     await db.compact()
-    const { vfs, clock, fileNum } = { vfs: (await import('../../src/vfs/index.js')).NodeVfs, ...clockAnd(db) }
-    const machine = await TimeMachine.begin(new vfs(), db.location, { fileNum, clock })
+    const { fileNum } = db.stats().manifest
+    const machine = await TimeMachine.begin(new NodeVfs(), db.location, { fileNum, clock: systemClock })
     while (!machine.isDone) await wait(1)
-    const history = await runAsync(ManifestHistory.read(new vfs(), db.location, fileNum))
+    const history = await runAsync(ManifestHistory.read(new NodeVfs(), db.location, fileNum))
     assert.ok(machine.groupCount > 8)
     let group = 0
     for (const { number } of history.groups()) {
@@ -234,10 +234,6 @@ describe('the time machine', () => {
     await db.close()
   })
 })
-
-function clockAnd(db: Varve): { clock: import('../../src/base/index.js').Clock; fileNum: number } {
-  return { clock: (db as unknown as { view: { clock: never } }).view.clock, fileNum: db.stats().manifest.fileNum }
-}
 
 function read(data: Found, at: string): unknown {
   return at.split('.').reduce<unknown>((value, name) => (value as Found | undefined)?.[name], data)
