@@ -11,6 +11,8 @@ import { bundlePackage, root } from './bundle.mjs'
 
 const workerEntry = path.join(root, 'src/engine/worker-main.ts')
 const workerSource = path.join(root, 'src/exec/worker-source.ts')
+const pageDir = path.join(root, 'src/inspector/page')
+const pageSource = path.join(root, 'src/inspector/page-files.ts')
 const dist = path.join(root, 'dist')
 
 /** Leaves the worker's own source out: it needs no copy of itself, and the file is not there yet in a new clone. */
@@ -64,6 +66,16 @@ async function inlineWorker() {
   if (!existsSync(workerSource) || readFileSync(workerSource, 'utf8') !== text) writeFileSync(workerSource, text)
 }
 
+/** Writes the files of the inspector's page as a module, so that a bundler cannot lose them. */
+function inlinePage() {
+  const names = readdirSync(pageDir).filter((name) => /\.(html|css|js|svg)$/.test(name)).sort()
+  const files = names.map((name) => `  '${name}': ${JSON.stringify(readFileSync(path.join(pageDir, name), 'utf8'))},\n`)
+  const text =
+    '// Made by scripts/build.mjs from src/inspector/page. Do not edit, do not commit.\n' +
+    `export const pageFiles: Readonly<Record<string, string>> = {\n${files.join('')}}\n`
+  if (!existsSync(pageSource) || readFileSync(pageSource, 'utf8') !== text) writeFileSync(pageSource, text)
+}
+
 /** Removes the output of sources that are gone, which would still be packed, imported and tested. */
 function pruneDist() {
   for (const dir of ['src', 'test', 'bench']) {
@@ -86,6 +98,7 @@ function compile() {
 /** Waits for a part of the build; esbuild has printed its own errors. @param {Promise<void>} step */
 const isDone = (step) => step.then(() => true, () => false)
 
+inlinePage()
 // When the worker cannot be inlined, tsc may still say more about why.
 const isInlined = await isDone(inlineWorker())
 pruneDist()

@@ -19,24 +19,28 @@ const entries = {
   unstorage: 'src/unstorage.ts',
   undici: 'src/undici.ts',
   session: 'src/session.ts',
+  inspector: 'src/inspector.ts',
   testing: 'src/testing.ts',
   cli: 'src/cli/main.ts',
 }
 
 /** Names of shared files that a reader of a stack trace knows; the others are named after the entry points that share them. */
 const names = new Map([
-  ['index level cli', 'engine'],
-  ['index level testing cli', 'jobs'],
-  ['index level blob-cache keyv unstorage cli', 'files'],
+  ['index level inspector cli', 'engine'],
+  ['index level inspector testing cli', 'jobs'],
+  ['index level blob-cache keyv unstorage inspector cli', 'files'],
   ['blob-cache keyv unstorage cli', 'blobs'],
-  ['index level blob-cache keyv unstorage testing cli', 'base'],
-  ['index level blob-cache keyv unstorage undici session cli', 'options'],
-  ['index level blob-cache keyv unstorage undici testing cli', 'clock'],
-  ['index level blob-cache keyv unstorage undici session testing cli', 'errors'],
+  ['blob-cache keyv unstorage inspector cli', 'dump'],
+  ['inspector cli', 'describe'],
+  ['inspector', 'inspection'],
+  ['index level blob-cache keyv unstorage inspector testing cli', 'base'],
+  ['index level blob-cache keyv unstorage undici session inspector cli', 'options'],
+  ['index level blob-cache keyv unstorage undici inspector testing cli', 'clock'],
+  ['index level blob-cache keyv unstorage undici session inspector testing cli', 'errors'],
 ])
 
 /** What is loaded only when it is wanted, by its source. */
-const late = new Map([['src/api/index.ts', 'database']])
+const late = new Map([['src/api/index.ts', 'database'], ['src/inspector/index.ts', 'inspect']])
 
 const target = 'node20'
 

@@ -5,7 +5,7 @@
 import { readFileSync, existsSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { listFiles, readSourceTree, report, root } from './source-tree.mjs'
+import { GENERATED, listFiles, readSourceTree, report, root } from './source-tree.mjs'
 import { checkText } from './tidy-text.mjs'
 import { checkSyntax } from './tidy-syntax.mjs'
 import { checkUnused } from './tidy-unused.mjs'
@@ -79,7 +79,7 @@ function mentioned() {
   const names = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', ...docs]
   const pages = textsOf(names)
   const others = [...listFiles('scripts', (name) => name.endsWith('.mjs')), ...listFiles('examples', () => true)]
-  return { pages, others: [...others, 'src/exec/worker-source.ts'] }
+  return { pages, others: [...others, ...GENERATED] }
 }
 
 /** @param {readonly string[]} files @returns {Record<string, string>} by path */

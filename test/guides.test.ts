@@ -37,7 +37,7 @@ function examplesIn(page: string, imported: string): { heading: string; code: st
 /** Pages, how many examples each has, and what these import. */
 const pages = [
   ['docs/blob-cache.md', 6, "'varve/"], ['docs/adapters.md', 4, "'varve/"], ['README.md', 1, "'varve/"],
-  ['docs/verify.md', 2, "'varve'"], ['docs/views.md', 3, "'varve'"],
+  ['docs/verify.md', 2, "'varve'"], ['docs/inspector.md', 1, "'varve/"], ['docs/views.md', 3, "'varve'"],
 ] as const
 
 for (const [page, count, imported] of pages) {

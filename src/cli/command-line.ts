@@ -24,6 +24,7 @@ import { healCommand } from './commands/heal.js'
 import { historyCommand } from './commands/history.js'
 import { importCommand } from './commands/import.js'
 import { ingestCommand } from './commands/ingest.js'
+import { inspectCommand } from './commands/inspect.js'
 import { orphansCommand } from './commands/orphans.js'
 import { putCommand } from './commands/put.js'
 import { repairCommand } from './commands/repair.js'
@@ -39,9 +40,9 @@ import { printable } from './printable.js'
 
 const commands: readonly Command[] = [
   getCommand, scanCommand, countCommand, findCommand, historyCommand, filesCommand, sizesCommand, statsCommand,
-  dumpCommand, shellCommand, putCommand, delCommand, batchCommand, destroyCommand, flushCommand, compactCommand,
-  gcCommand, checkpointCommand, backupCommand, restoreCommand, verifyCommand, healCommand, repairCommand, exportCommand,
-  importCommand, ingestCommand, orphansCommand, unlockCommand, blobCommand,
+  inspectCommand, dumpCommand, shellCommand, putCommand, delCommand, batchCommand, destroyCommand, flushCommand,
+  compactCommand, gcCommand, checkpointCommand, backupCommand, restoreCommand, verifyCommand, healCommand,
+  repairCommand, exportCommand, importCommand, ingestCommand, orphansCommand, unlockCommand, blobCommand,
 ]
 
 const NAMES = [...commands.map(({ name }) => name), 'help', 'version']

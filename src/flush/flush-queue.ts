@@ -110,6 +110,11 @@ export class FlushQueue {
     return this.tasks.find((task) => task.memtable === memtable) ?? null
   }
 
+  /** The numbers of the logs of all tasks. */
+  get logs(): FileNum[] {
+    return this.tasks.map(({ log }) => log.fileNum)
+  }
+
   /** Gives every task all its attempts again. */
   forgetAttempts(): void {
     for (const task of this.tasks) task.attempts = 0

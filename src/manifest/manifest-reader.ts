@@ -101,6 +101,13 @@ export function manifestFrames(bytes: Uint8Array, fileNum: FileNum): Generator<M
   return readFrames(bytes, unread(bytes, fileNum))
 }
 
+/** Gives the good frames from one on whose offset and number an earlier walk gave; `number` is that of the frame. */
+export function manifestFramesFrom(
+  bytes: Uint8Array, fileNum: FileNum, { offset, number }: { offset: number; number: number },
+): Generator<ManifestFrame, number> {
+  return readFrames(bytes, { ...unread(bytes, fileNum), goodBytes: offset, frames: number - 1 })
+}
+
 /** What is known of a manifest of which only the header was read. */
 function unread(bytes: Uint8Array, fileNum: FileNum): ReadSoFar {
   const file = manifestFileName(fileNum)

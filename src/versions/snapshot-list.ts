@@ -131,6 +131,16 @@ export class SnapshotList {
     return this.oldestHeld === null ? 0 : this.clock.nowMs() - this.oldestHeld.sinceMs
   }
 
+  /** What is held, oldest first: how often, and for how long. */
+  held(): { seqNum: SeqNum; holderCount: number; ageMs: number }[] {
+    const nowMs = this.clock.nowMs()
+    const found: { seqNum: SeqNum; holderCount: number; ageMs: number }[] = []
+    for (let held = this.oldestHeld; held !== null; held = held.newer) {
+      found.push({ seqNum: held.seqNum, holderCount: held.holderCount, ageMs: nowMs - held.sinceMs })
+    }
+    return found
+  }
+
   /** The numbers held, ascending, each once, in an array of the caller's own. */
   seqNums(): SeqNum[] {
     const found: SeqNum[] = []

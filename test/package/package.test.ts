@@ -65,9 +65,12 @@ test('it holds what it names, and nothing of how it is made', () => {
     'CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'docs', 'examples', 'lib', 'package.json',
   ])
   const endings = ['js', 'cjs', 'd.ts', 'd.cts']
-  const doors = ['index', 'level', 'blob-cache', 'keyv', 'unstorage', 'undici', 'session', 'testing']
+  const doors = ['index', 'level', 'blob-cache', 'keyv', 'unstorage', 'undici', 'session', 'inspector', 'testing']
   const entries = doors.flatMap((name) => endings.map((ending) => `${name}.${ending}`))
-  const parts = ['base', 'blobs', 'clock', 'database', 'engine', 'errors', 'files', 'jobs', 'options']
+  const parts = [
+    'base', 'blobs', 'clock', 'database', 'describe', 'dump', 'engine', 'errors', 'files', 'inspect', 'inspection', 'jobs',
+    'options',
+  ]
   const shared = parts.flatMap((name) => [`${name}.js`, `${name}.cjs`])
   assert.deepEqual(readdirSync(path.join(installed, 'lib')).sort(), [...entries, ...shared, 'cli.js'].sort())
 })

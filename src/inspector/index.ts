@@ -1,0 +1,13 @@
+/** Rank 15: shows databases in a browser. Loaded only by those who ask for it. */
+export { findInspector } from './find.js'
+export { inspect } from './inspect.js'
+export type { Inspection } from './inspect.js'
+export { LaneBook } from './lanes.js'
+export type { Lane } from './lanes.js'
+export { LAYOUT } from './layout.js'
+export type { InspectOptions } from './options.js'
+export { Secrets } from './secrets.js'
+export { EventStream } from './stream.js'
+export { Subject } from './subject.js'
+export { TimeMachine } from './time-machine.js'
+export { Watch } from './watch.js'
