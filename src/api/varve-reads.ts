@@ -8,6 +8,7 @@ import { checkKey } from '../commit/index.js'
 import { collectStats } from '../open/index.js'
 import { openValueStream, PointReader } from '../read/index.js'
 import type { ReadView } from '../read/index.js'
+import { READ_CHANNELS, traceMethods } from '../stats/index.js'
 import type { Stats } from '../stats/index.js'
 import { exportEntries } from '../transfer/index.js'
 import type { ExportReport, ExportSink } from '../transfer/index.js'
@@ -22,6 +23,7 @@ import { takeStreamOptions } from './stream-options.js'
 import type { StreamOptions } from './stream-options.js'
 import { readEntry } from './touch.js'
 import type { Entry } from './touch.js'
+import { TRACED_READS } from './traced-calls.js'
 import { VarveAtRest } from './varve-at-rest.js'
 
 /** What can be read of an open database. */
@@ -31,6 +33,10 @@ export abstract class VarveReads extends VarveAtRest {
   /** @internal */
   protected declare readonly view: ReadView
   private declare readonly reads: PointReader
+
+  static {
+    traceMethods(this.prototype, READ_CHANNELS, ({ location }) => location, TRACED_READS)
+  }
 
   /** @internal */
   protected constructor(view: ReadView) {

@@ -79,7 +79,7 @@ async function compact(session: Session, range: KeyBounds): Promise<number> {
   const abort = new AbortController()
   session.onInterrupt = () => abort.abort()
   if (session.isInterrupted) abort.abort()
-  let progress: CompactProgress = { readBytes: 0, writtenBytes: 0, movedBytes: 0, stepCount: 0 }
+  let progress: Pick<CompactProgress, 'readBytes' | 'writtenBytes' | 'stepCount'> = { readBytes: 0, writtenBytes: 0, stepCount: 0 }
   try {
     await db.compact(range, { signal: abort.signal, onProgress: (now) => (progress = now) })
   } catch (error) {
