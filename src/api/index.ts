@@ -13,14 +13,15 @@ export type {
 export type { Executor, ExecutorFactory, Job, JobFunction, JobResult, JobTable } from '../exec/index.js'
 export type { CompactionStyle } from '../pick/index.js'
 export type {
-  BackgroundErrorStats, CacheStats, CompactionLevelStats, CompactionRunStats, CompactionStats, DatabaseState,
-  DatabaseStats, EngineEvent, FileHoldStats, FileRemovalReason, FilesStats, FlushStageName, FlushStats, KeptFile,
-  KeptFileReason,
-  LastRunStats, LevelStats, MemoryStats, RecoveryReport, StageStats, Stats, ValueLogFileStats, ValueLogHolder,
+  BackgroundErrorStats, CacheStats, CallLatencies, CompactionLevelStats, CompactionRunStats, CompactionStats,
+  DatabaseState, DatabaseStats, EngineEvent, FileHoldStats, FileRemovalReason, FilesStats, FlushStageName, FlushStats, KeptFile,
+  KeptFileReason, LastRunStats, LatencyStats, LevelStats, MemoryStats, MetricLabels, PrometheusOptions,
+  RecoveryReport, StageStats, StallCause, Stats, ValueLogFileStats, ValueLogHolder,
   ValueLogStats, WalStats, WriteStallStats,
 } from '../stats/index.js'
 export type { Problem, ProblemSeverity, Progress, ToolReport } from '../report/index.js'
 export type { ToolOptions } from './tool-options.js'
+export { formatPrometheus, PROMETHEUS_CONTENT_TYPE } from '../stats/index.js'
 export type { PinInfo } from '../versions/index.js'
 export type {
   FileInfo, HoldSpec, HoldState, LockHolder, OpenMode, Vfs, VfsFile, VfsLock, VfsSpec,

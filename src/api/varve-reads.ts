@@ -88,7 +88,7 @@ export abstract class VarveReads extends VarveAtRest {
 
   /** The value with what is known of it: when it expires, and the number of the write that put it; or undefined. */
   async entry(key: Bytes, options?: ReadOptions): Promise<Entry | undefined> {
-    return this.view.turns.answer(this.entrySync(key, options))
+    return this.view.turns.answer(readEntry(this.view, readMoment(options, this.view), key))
   }
 
   /** Reads as `entry` does, at once. */
@@ -99,7 +99,7 @@ export abstract class VarveReads extends VarveAtRest {
   /** Whether the key is there. Sees the state of the moment of the call. */
   has(key: Bytes, options?: ReadOptions): Promise<boolean> {
     try {
-      return this.view.turns.answer(this.hasSync(key, options))
+      return this.view.turns.answer(this.isThere(key, options))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -107,6 +107,10 @@ export abstract class VarveReads extends VarveAtRest {
 
   /** Looks as `has` does, at once. */
   hasSync(key: Bytes, options?: ReadOptions): boolean {
+    return this.isThere(key, options)
+  }
+
+  private isThere(key: Bytes, options: ReadOptions | undefined): boolean {
     const { view, reads } = this
     const moment = readMoment(options, view)
     checkKey(key)
