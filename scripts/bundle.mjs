@@ -18,19 +18,20 @@ const entries = {
   keyv: 'src/keyv.ts',
   unstorage: 'src/unstorage.ts',
   undici: 'src/undici.ts',
+  otel: 'src/otel.ts',
   testing: 'src/testing.ts',
   cli: 'src/cli/main.ts',
 }
 
 /** Names of shared files that a reader of a stack trace knows; the others are named after the entry points that share them. */
 const names = new Map([
-  ['index level cli', 'engine'],
-  ['index level testing cli', 'jobs'],
-  ['index level blob-cache keyv unstorage cli', 'files'],
+  ['index level otel cli', 'engine'],
+  ['index level otel testing cli', 'jobs'],
+  ['index level blob-cache keyv unstorage otel cli', 'files'],
   ['blob-cache keyv unstorage cli', 'blobs'],
-  ['index level blob-cache keyv unstorage testing cli', 'base'],
-  ['index level blob-cache keyv unstorage undici cli', 'options'],
-  ['index level blob-cache keyv unstorage undici testing cli', 'errors'],
+  ['index level blob-cache keyv unstorage otel testing cli', 'base'],
+  ['index level blob-cache keyv unstorage undici otel cli', 'options'],
+  ['index level blob-cache keyv unstorage undici otel testing cli', 'errors'],
 ])
 
 /** What is loaded only when it is wanted, by its source. */

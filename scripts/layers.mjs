@@ -27,7 +27,7 @@ const ranks = [
   ['repair'],
   ['api'],
   ['level', 'blob-cache'],
-  ['keyv', 'unstorage', 'undici'],
+  ['keyv', 'unstorage', 'undici', 'otel'],
   ['inspector'],
   ['cli'],
 ]

@@ -77,19 +77,35 @@ export class LatencyHistogram {
 const SHARES = [0.5, 0.9, 0.99, 0.999]
 
 /** What hears of a measured call; `error` is what the call failed with, or undefined. */
-export type LatencyListener = (durationMs: number, error?: unknown) => void
+export type LatencyListener = (durationMs: number, error: unknown) => void
 
 /** Measures one call of so many, where two looks at the clock would be felt in each. */
 export class SampledLatency {
   readonly times = new LatencyHistogram()
-  /** Hears of the measured calls, also of those that failed. It must not throw. */
-  listener: LatencyListener | null = null
-  private readonly mask: number
+  private listeners: readonly { listener: LatencyListener; all: boolean }[] = []
+  private readonly usualMask: number
+  private mask: number
   private callCount = 0
 
   /** `one` of how many is measured, a power of two. */
   constructor(one: number) {
-    this.mask = one - 1
+    this.usualMask = one - 1
+    this.mask = this.usualMask
+  }
+
+  /**
+   * Adds a listener of measured calls, also of those that failed; it must not throw. With `all` every call is measured
+   * while it listens. Gives the function that removes it.
+   */
+  listen(listener: LatencyListener, all: boolean): () => void {
+    const own = { listener, all }
+    this.setListeners([...this.listeners, own])
+    return () => this.setListeners(this.listeners.filter((each) => each !== own))
+  }
+
+  private setListeners(listeners: SampledLatency['listeners']): void {
+    this.listeners = listeners
+    this.mask = listeners.some(({ all }) => all) ? 0 : this.usualMask
   }
 
   /** True when the call that begins is to be measured. */
@@ -100,7 +116,7 @@ export class SampledLatency {
   /** Notes a measured call. One that failed is told, and not counted. */
   record(durationMs: number, error?: unknown): void {
     if (error === undefined) this.times.record(durationMs)
-    this.listener?.(durationMs, error)
+    for (const { listener } of this.listeners) listener(durationMs, error)
   }
 }
 

@@ -64,7 +64,7 @@ test('it holds what it names, and nothing of how it is made', () => {
     'CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'docs', 'examples', 'lib', 'package.json',
   ])
   const endings = ['js', 'cjs', 'd.ts', 'd.cts']
-  const doors = ['index', 'level', 'blob-cache', 'keyv', 'unstorage', 'undici', 'testing']
+  const doors = ['index', 'level', 'blob-cache', 'keyv', 'unstorage', 'undici', 'otel', 'testing']
   const entries = doors.flatMap((name) => endings.map((ending) => `${name}.${ending}`))
   const parts = ['base', 'blobs', 'database', 'engine', 'errors', 'files', 'jobs', 'options']
   const shared = parts.flatMap((name) => [`${name}.js`, `${name}.cjs`])
@@ -125,7 +125,7 @@ test('what is exported is called what it is, and is the same for import and requ
   packed.link('abstract-level')
   write('names.js', `
     import { createRequire } from 'node:module'
-    const adapters = ['varve/keyv', 'varve/unstorage', 'varve/undici']
+    const adapters = ['varve/keyv', 'varve/unstorage', 'varve/undici', 'varve/otel']
     for (const entry of ['varve', 'varve/level', 'varve/blob-cache', ...adapters, 'varve/testing']) {
       const [modern, common] = [await import(entry), createRequire(import.meta.url)(entry)]
       for (const name of Object.keys(modern)) {
@@ -137,7 +137,7 @@ test('what is exported is called what it is, and is the same for import and requ
   const lines = node(['names.js']).trim().split('\n')
   const named = lines.filter((line) => line !== 'true').map((line) => line.split(' '))
   for (const [entry, ...names] of named) assert.equal(new Set(names).size, 1, `${entry}: ${names.join(' ')}`)
-  assert.equal(lines.length - named.length, 7)
+  assert.equal(lines.length - named.length, 8)
 })
 
 const twoBuilds = `
