@@ -1,5 +1,7 @@
 /** The package's main entry. */
-export { formatPrometheus, Pins, PROMETHEUS_CONTENT_TYPE, Snapshot, TableWriter, Varve, VarveError } from './api/index.js'
+export {
+  formatPrometheus, Pins, PROMETHEUS_CONTENT_TYPE, Snapshot, TableWriter, Varve, VarveError,
+} from './api/index.js'
 export type {
   BackgroundErrorStats, BackupInfo, BackupOptions, BackupResult, BatchOp, BatchWriteOptions, Bytes, CacheStats,
   CallLatencies, CellEncoding, CheckpointFromOptions, CheckpointOptions, CheckpointResult, Clock, CollectOptions,

@@ -38,7 +38,8 @@ function examplesIn(page: string, imported: string): { heading: string; code: st
 const pages = [
   ['docs/blob-cache.md', 6, "'varve/"], ['docs/adapters.md', 3, "'varve/"], ['README.md', 1, "'varve/"],
   ['docs/verify.md', 2, "'varve'"], ['docs/monitoring.md', 7, "from 'varve"], ['docs/tuning.md', 2, "from 'varve"],
-  ['docs/durability.md', 2, "from 'varve"], ['docs/many-databases.md', 2, "from 'varve"], ['docs/faq.md', 2, "from 'varve"],
+  ['docs/durability.md', 2, "from 'varve"], ['docs/many-databases.md', 2, "from 'varve"],
+  ['docs/faq.md', 2, "from 'varve"],
 ] as const
 
 for (const [page, count, imported] of pages) {

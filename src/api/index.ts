@@ -14,8 +14,8 @@ export type { Executor, ExecutorFactory, Job, JobFunction, JobResult, JobTable }
 export type { CompactionStyle } from '../pick/index.js'
 export type {
   BackgroundErrorStats, CacheStats, CallLatencies, CompactionLevelStats, CompactionRunStats, CompactionStats,
-  DatabaseState, DatabaseStats, EngineEvent, FileHoldStats, FileRemovalReason, FilesStats, FlushStageName, FlushStats, KeptFile,
-  KeptFileReason, LastRunStats, LatencyStats, LevelStats, MemoryStats, MetricLabels, PrometheusOptions,
+  DatabaseState, DatabaseStats, EngineEvent, FileHoldStats, FileRemovalReason, FilesStats, FlushStageName, FlushStats,
+  KeptFile, KeptFileReason, LastRunStats, LatencyStats, LevelStats, MemoryStats, MetricLabels, PrometheusOptions,
   RecoveryReport, StageStats, StallCause, Stats, ValueLogFileStats, ValueLogHolder,
   ValueLogStats, WalStats, WriteStallStats,
 } from '../stats/index.js'

@@ -23,7 +23,7 @@ export function instrumentsOf(db: VarveReads): Instruments {
   const { view, reads } = readersOf(db)
   const engine = view instanceof Engine ? view : null
   return {
-    clock: view.clock, get: reads.latency, step: view.iterators.steps, commit: engine?.pipeline.latency ?? null,
+    clock: view.clock, get: reads.latency, step: view.iterators.steps, commit: engine?.pipeline.writer.latency ?? null,
     subscribe: (listener) => engine?.setup.events.subscribe(listener) ?? (() => undefined),
   }
 }

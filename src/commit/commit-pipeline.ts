@@ -38,7 +38,6 @@ export class CommitPipeline {
   readonly waiting: WaitingWrites
   lastSeqNum: SeqNum
   readonly counters: GroupWriter['counters']
-  readonly latency: GroupWriter['latency']
 
   constructor(first: WriteBuffer, options: CommitOptions) {
     const { syncer, host, lastSeqNum } = options
@@ -49,7 +48,6 @@ export class CommitPipeline {
     this.lastSeqNum = lastSeqNum
     this.writer = new GroupWriter(first, options)
     this.counters = this.writer.counters
-    this.latency = this.writer.latency
     this.waiting = new WaitingWrites(options.waitingBytesMax, options.clock)
     first.begin(noPredecessor(lastSeqNum))
   }

@@ -186,7 +186,6 @@ export class GroupWriter {
 
   /** Writes and publishes everything that is encoded, also the bytes that a pool write is still busy with. */
   commitNow(): void {
-    // A call that blocks is a group of its own.
     const openedMs = this.groups.length === 0 && this.latency.isDue() ? this.clock.nowMs() : -1
     try {
       this.commitEncoded()
@@ -197,7 +196,6 @@ export class GroupWriter {
     }
   }
 
-  /** Notes how long a group took that was opened then; -1: it is not measured. */
   private note(openedMs: number, error?: unknown): void {
     if (openedMs >= 0) this.latency.record(this.clock.nowMs() - openedMs, error)
   }
@@ -205,11 +203,6 @@ export class GroupWriter {
   private resolve({ resolve, openedMs }: Group): void {
     resolve()
     this.note(openedMs)
-  }
-
-  private reject({ reject, openedMs }: Group, error: unknown): void {
-    reject(error)
-    this.note(openedMs, error)
   }
 
   private commitEncoded(): void {
@@ -355,12 +348,14 @@ export class GroupWriter {
     const sealed = this.unsettled.splice(0)
     const { poolGroup } = this
     this.poolGroup = null
-    if (poolGroup !== null) this.reject(poolGroup, refusal)
     for (const buffer of [...sealed, this.buffer]) {
       buffer.log.hasFailed = true
       buffer.voidUnwritten()
     }
-    for (const group of this.groups.splice(0)) this.reject(group, refusal)
+    for (const { reject, openedMs } of [...(poolGroup === null ? [] : [poolGroup]), ...this.groups.splice(0)]) {
+      reject(refusal)
+      this.note(openedMs, refusal)
+    }
     return sealed
   }
 

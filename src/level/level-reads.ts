@@ -22,7 +22,8 @@ import type { Part } from './range-reader.js'
 
 /** What the channel `varve:read` hears of. */
 const LEVEL_READS: Record<string, TracedMethod> = {
-  get: { op: 'get' }, getSync: { op: 'get' }, has: { op: 'has' }, getMany: { op: 'getMany' }, hasMany: { op: 'hasMany' },
+  get: { op: 'get' }, getSync: { op: 'get' }, has: { op: 'has' },
+  getMany: { op: 'getMany' }, hasMany: { op: 'hasMany' },
 }
 
 export class LevelReads {

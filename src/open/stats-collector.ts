@@ -12,7 +12,8 @@ import type { ValueLogFacts, Version } from '../manifest/index.js'
 import type { PointReader, ReadView } from '../read/index.js'
 import { emptyStats } from '../stats/index.js'
 import type {
-  BackgroundErrorStats, CacheStats, CallLatencies, CompactionStats, FilesStats, LevelStats, MemoryStats, Stats, ValueLogFileStats,
+  BackgroundErrorStats, CacheStats, CallLatencies, CompactionStats,
+  FilesStats, LevelStats, MemoryStats, Stats, ValueLogFileStats,
   ValueLogHolder, ValueLogStats, WalStats, WriteStallStats,
 } from '../stats/index.js'
 import type { OpenTables } from '../tables/index.js'
@@ -70,7 +71,7 @@ function collectEngine(stats: Stats, engine: Engine): void {
 }
 
 function collectLatencies(stats: CallLatencies, { pipeline, syncer, flusher, compactor }: Engine): void {
-  stats.commit = pipeline.latency.times.stats()
+  stats.commit = pipeline.writer.latency.times.stats()
   stats.sync = syncer.latency.stats()
   stats.flush = flusher.latency.stats()
   stats.compaction = compactor.latency.stats()

@@ -3,4 +3,4 @@ export { instrument } from './instrument.js'
 export type { InstrumentOptions } from './instrument.js'
 export type {
   OtelAttributes, OtelHistogram, OtelInstrumentOptions, OtelMeter, OtelObservable, OtelObserver, OtelSpan, OtelTracer,
-} from './otel-types.js'
+} from './meter-and-tracer.js'

@@ -8,7 +8,7 @@ import type { Varve } from '../api/index.js'
 import { callContained, checkFlag, invalidArgument, takeOptions, VarveError } from '../base/index.js'
 import type { EngineEvent, SampledLatency } from '../stats/index.js'
 import { observeMetrics } from './observed-metrics.js'
-import type { OtelAttributes, OtelHistogram, OtelMeter, OtelTracer } from './otel-types.js'
+import type { OtelAttributes, OtelHistogram, OtelMeter, OtelTracer } from './meter-and-tracer.js'
 
 /** Options of `instrument`. */
 export interface InstrumentOptions {
@@ -45,7 +45,8 @@ export function instrument(db: Varve, options: InstrumentOptions): () => void {
     if (calls !== null) ends.push(hear(calls, given.everyCall, (ms, error) => told.call(operation, ms, error)))
   }
   ends.push(subscribe((event) => told.event(event)))
-  if (given.meter !== null) ends.push(observeMetrics(given.meter, () => db.stats(), { 'db.namespace': base['db.namespace']! }))
+  const namespace = { 'db.namespace': base['db.namespace']! }
+  if (given.meter !== null) ends.push(observeMetrics(given.meter, () => db.stats(), namespace))
   return () => {
     for (const end of ends.splice(0)) end()
   }

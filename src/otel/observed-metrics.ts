@@ -6,7 +6,7 @@
  */
 import { METRIC_FAMILIES } from '../stats/index.js'
 import type { MetricFamily, MetricSample, Stats } from '../stats/index.js'
-import type { OtelAttributes, OtelMeter, OtelObservable, OtelObserver } from './otel-types.js'
+import type { OtelAttributes, OtelMeter, OtelObservable, OtelObserver } from './meter-and-tracer.js'
 
 interface Observed {
   family: MetricFamily
@@ -27,9 +27,8 @@ export function observeMetrics(meter: OtelMeter, look: () => Stats, attributes: 
     const { name, unit } = otelNameOf(family)
     const options = { description: family.help, unit }
     // Of a summary the sum grows; its percentiles are those of a histogram here.
-    const isGauge = family.type === 'gauge'
-    const instrument = isGauge ? meter.createObservableGauge(name, options) : meter.createObservableCounter(name, options)
-    return { family, instrument }
+    if (family.type === 'gauge') return { family, instrument: meter.createObservableGauge(name, options) }
+    return { family, instrument: meter.createObservableCounter(name, options) }
   })
   const callback = (observer: OtelObserver): void => {
     const stats = look()

@@ -1,8 +1,8 @@
 /**
  * What: which metrics there are, and what of the statistics each one is. Names are API: add, do not rename.
- * A name says its unit: seconds, bytes, or a plain count. What only ever grows while a database is open ends in `_total`,
- * and begins at 0 with each open. No label has a key or the number of a file: there would be no end of them. Each
- * family has the same labels whatever the state, so that no series comes or goes between two looks.
+ * A name says its unit: seconds, bytes, or a plain count. What only ever grows while a database is open ends in
+ * `_total`, and begins at 0 with each open. No label has a key or the number of a file: there would be no end of them.
+ * Each family has the same labels whatever the state, so that no series comes or goes between two looks.
  * Thread: any (pure).
  */
 import type { DatabaseState } from './events.js'
@@ -76,11 +76,11 @@ function latency(name: string, help: string, read: (stats: Stats) => LatencyStat
 }
 
 function stages(name: string, help: string, read: (stats: Stats) => Record<string, StageStats>): MetricFamily {
-  const samples = (stats: Stats): MetricSample[] => Object.entries(read(stats)).flatMap(([stage, { count, totalMs }]) => [
+  const samplesOf = ([stage, { count, totalMs }]: [string, StageStats]): MetricSample[] => [
     { suffix: '_sum', labels: { stage }, value: seconds(totalMs) },
     { suffix: '_count', labels: { stage }, value: count },
-  ])
-  return { name, type: 'summary', help, samples }
+  ]
+  return { name, type: 'summary', help, samples: (stats) => Object.entries(read(stats)).flatMap(samplesOf) }
 }
 
 /** A number of each level. */
@@ -195,6 +195,7 @@ const TABLES: readonly MetricFamily[] = [
   gauge('files_open', 'Files of tables that are open.', ({ files }) => files.openCount),
   gauge('files_open_max', 'How many may be open.', ({ files }) => files.openMaxCount),
   gauge('files_held', 'Tables that left and somebody still reads.', ({ files }) => files.heldCount),
+  gauge('file_holds', 'Long calls that hold files.', ({ files }) => files.holds.length),
   gauge('files_delete_waiting', 'Files that wait for their removal.', ({ files }) => files.deleteWaitingCount),
   counter('files_deleted', 'Files that are gone.', ({ files }) => files.deletedCount),
   counter('files_reopened', 'Files that a read opened again.', ({ files }) => files.reopenedCount),

@@ -37,6 +37,7 @@ function busyStats(location = '/data/db'): Stats {
     fileNum: 7, isLog: false, fileBytes: 1, putCount: 1, putBytes: 1, liveCount: 1, liveBytes: 1, garbageBytes: 0,
     heldBy: 'table',
   }]
+  stats.files.holds = [{ owner: 'checkpoint', startedMs: 1, fileCount: 2 }]
   stats.pins = [{ name: 'follower', firstLogNum: 3 }]
   stats.operations = [
     { id: 1, kind: 'load', startedMs: 5, doneBytes: 6, totalBytes: null, doneCount: 7, totalCount: null },
@@ -109,8 +110,10 @@ test('several databases stand together under each name', () => {
 test('what Prometheus would not take is refused', () => {
   const stats = busyStats()
   for (const options of [
-    { prefix: '' }, { prefix: '1a' }, { prefix: 'a-b' }, { prefix: 5 }, { labels: { '1a': '' } }, { labels: { __a: '' } },
-    { labels: { level: '' } }, { labels: { quantile: '' } }, { labels: { a: 1 } }, { labels: [] }, { labels: () => null },
+    { prefix: '' }, { prefix: '1a' }, { prefix: 'a-b' }, { prefix: 5 },
+    { labels: { '1a': '' } }, { labels: { __a: '' } },
+    { labels: { level: '' } }, { labels: { quantile: '' } }, { labels: { a: 1 } }, { labels: [] },
+    { labels: () => null },
     { label: {} }, null, [], 'varve',
   ]) expectError(() => formatPrometheus(stats, options as never), 'INVALID_ARGUMENT')
   expectError(() => formatPrometheus([stats, stats]), 'INVALID_ARGUMENT')
@@ -145,6 +148,7 @@ const LEFT_OUT: Record<string, string> = {
   'valueLog.putBytes': 'live and garbage bytes say more',
   'valueLog.files.': 'one by one they come and go',
   'valueLog.unreadableFiles.': 'numbers of files; how many there are is a metric',
+  'files.holds.': 'one by one they come and go; how many there are is a metric',
   'snapshots.oldestSeqNum': 'its age says more',
   'memory.totalBytes': 'the sum over parts',
   'pins.': 'names of callers; how many there are is a metric',

@@ -36,7 +36,8 @@ const OWN_LABELS = ['found', 'kind', 'level', 'part', 'quantile', 'reason', 'sta
  * labels, and for labels that Varve gives itself.
  */
 export function formatPrometheus(stats: Stats | readonly Stats[], options: PrometheusOptions = {}): string {
-  const given = takeOptions('formatPrometheus', ['prefix', 'labels'], options, ({ prefix, labels }) => ({ prefix, labels }))
+  const take = ({ prefix, labels }: PrometheusOptions): PrometheusOptions => ({ prefix, labels })
+  const given = takeOptions('formatPrometheus', ['prefix', 'labels'], options, take)
   const prefix = checkPrefix(given.prefix ?? 'varve')
   const databases = (Array.isArray(stats) ? stats as readonly Stats[] : [stats as Stats]).map((each) => {
     const labels = typeof given.labels === 'function' ? given.labels(each) : given.labels ?? {}

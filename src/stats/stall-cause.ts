@@ -4,7 +4,7 @@
  */
 
 export const STALL_CAUSES = [
-  'sealed memtables', 'large writes', 'sorted runs', 'level 0 tables', 'compaction debt', 'value log garbage',
+  'sealed memtables', 'large writes', 'ingest', 'sorted runs', 'level 0 tables', 'compaction debt', 'value log garbage',
 ] as const
 
 /** Why writes are slow, or wait. */

@@ -2,8 +2,8 @@
  * What: the channels of the platform on which others hear of calls, events and background work: Node's
  * `diagnostics_channel`, where tools for tracing look. This is the one file that reaches for it; elsewhere nothing is
  * traced.
- * A channel without subscribers costs the question whether it has any. A subscriber that throws does not reach a caller:
- * the platform makes that an uncaught exception of the process.
+ * A channel without subscribers costs the question whether it has any. A subscriber that throws does not reach a
+ * caller: the platform makes that an uncaught exception of the process.
  * Thread: main.
  */
 

@@ -7,7 +7,7 @@ import { Place } from '../support/databases/databases.js'
 const counts = (latency: CallLatencies): Record<string, number> =>
   Object.fromEntries(Object.entries(latency).map(([name, { count }]) => [name, count]))
 
-test('one get of 64, one step of 256 and one group of writes of 16 are measured; background work always is', async () => {
+test('one get of 64, one step of 256, one group of writes of 16 are measured; background work always is', async () => {
   const place = new Place('memory')
   const db = await place.open()
   for (let i = 0; i < 320; i++) db.putSync(`k${String(i).padStart(4, '0')}`, 'v')

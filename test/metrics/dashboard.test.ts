@@ -53,7 +53,12 @@ function wrongIn(query: string): string[] {
   return wrong
 }
 
-interface Panel { type: string; title: string; description?: string; targets?: { expr: string; legendFormat: string }[] }
+interface Panel {
+  type: string
+  title: string
+  description?: string
+  targets?: { expr: string; legendFormat: string }[]
+}
 const board = JSON.parse(read('docs/dashboards/varve.json')) as {
   panels: Panel[]; templating: { list: { query: string | { query: string } }[] }
 }
@@ -74,8 +79,9 @@ test('the dashboard asks for metrics and labels that there are', () => {
     assert.ok(description !== undefined && description.endsWith('.') && targets!.length > 0, title)
     for (const { expr, legendFormat } of targets!) {
       assert.deepEqual(wrongIn(expr), [], `${title}: ${expr}`)
-      assert.ok(selectorsIn(expr, 'varve_').every(({ labels }) => labels.some(({ label }) => label === 'database')), expr)
-      const available = new Set(selectorsIn(expr, 'varve_').flatMap(({ name }) => [...known.get(name)!.keys()]))
+      const selectors = selectorsIn(expr, 'varve_')
+      assert.ok(selectors.every(({ labels }) => labels.some(({ label }) => label === 'database')), expr)
+      const available = new Set(selectors.flatMap(({ name }) => [...known.get(name)!.keys()]))
       for (const label of labelsInText(legendFormat)) assert.ok(available.has(label), `${title}: {{${label}}}`)
     }
   }

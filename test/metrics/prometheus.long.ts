@@ -1,6 +1,6 @@
 /**
- * A real Prometheus scrapes a database at work, and answers every query of the dashboard; `promtool` checks the text and
- * the alerts. Skipped where they are not installed (Debian: `apt-get install prometheus`).
+ * A real Prometheus scrapes a database at work, and answers every query of the dashboard; `promtool` checks the text
+ * and the alerts. Skipped where they are not installed (Debian: `apt-get install prometheus`).
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
@@ -20,7 +20,11 @@ const lab = mkdtempSync(path.join(tmpdir(), 'varve-prometheus-'))
 after(() => rmSync(lab, { recursive: true, force: true }))
 const rules = path.join(packageDir, 'docs/dashboards/varve.rules.yml')
 
-interface Answer { status: string; error?: string; data: { result: unknown[]; activeTargets: { lastError: string; health: string }[] } }
+interface Answer {
+  status: string
+  error?: string
+  data: { result: unknown[]; activeTargets: { lastError: string; health: string }[] }
+}
 
 async function ask(port: number, request: string): Promise<Answer> {
   return (await fetch(`http://127.0.0.1:${port}/api/v1/${request}`)).json() as Promise<Answer>

@@ -36,7 +36,9 @@ export const compactCommand = defineCommand({
     return withWriter(dir, BESIDE_A_WRITER, async (db) => {
       const startMs = clock.nowMs()
       const tell = context.progress('compacting')
-      let progress: Omit<CompactProgress, keyof Progress> = { readBytes: 0, writtenBytes: 0, movedBytes: 0, stepCount: 0 }
+      let progress: Omit<CompactProgress, keyof Progress> = {
+        readBytes: 0, writtenBytes: 0, movedBytes: 0, stepCount: 0,
+      }
       const range = { ...(from === undefined ? {} : { gte: from }), ...(to === undefined ? {} : { lt: to }) }
       const onProgress = (now: CompactProgress): void => {
         const { readBytes, writtenBytes, movedBytes, stepCount } = now
