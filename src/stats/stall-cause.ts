@@ -3,6 +3,7 @@
  * Names are API: add, do not rename.
  */
 
+/** Every cause of a stall. */
 export const STALL_CAUSES = [
   'sealed memtables', 'large writes', 'ingest', 'sorted runs', 'level 0 tables', 'compaction debt', 'value log garbage',
 ] as const

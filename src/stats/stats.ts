@@ -120,6 +120,7 @@ export interface Stats {
 
 /** What a long call does. */
 export type OperationKind = (typeof OPERATION_KINDS)[number]
+/** Every kind of a long call. */
 export const OPERATION_KINDS = ['checkpoint', 'scrub', 'heal', 'ingest', 'load', 'export'] as const
 
 /** How long calls and background work took. */
