@@ -164,7 +164,7 @@ test('a large write that waits for two others is a write stall: in events and st
   assert.equal(scene.stalls.mustStop(65 * MiB), false)
   await scene.clock.advance(50)
   assert.deepEqual(scene.told, ['stopped: large writes', 'no longer stopped: large writes'])
-  assert.deepEqual(scene.stalls.stats(), { state: 'none', reason: null, stallCount: 1, totalMs: 30 })
+  assert.deepEqual(scene.stalls.stats(), { state: 'none', reason: null, cause: null, stallCount: 1, totalMs: 30 })
   scene.sealed = 2
   assert.equal(scene.stalls.mustStop(65 * MiB), true)
   scene.isLineEmpty = true // it was refused
