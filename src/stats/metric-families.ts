@@ -9,8 +9,7 @@ import type { DatabaseState } from './events.js'
 import type { LatencyStats } from './latency-histogram.js'
 import type { StageStats } from './stage-times.js'
 import { STALL_CAUSES } from './stall-cause.js'
-import { OPERATION_KINDS } from './stats.js'
-import type { Stats } from './stats.js'
+import type { OperationKind, Stats } from './stats.js'
 import type { CompactionLevelStats, LevelStats } from './storage-stats.js'
 
 /** One number of a family: the end of its name, what tells it from the others, and the number. */
@@ -30,6 +29,10 @@ export interface MetricFamily {
 }
 
 const STATES: readonly DatabaseState[] = ['OPEN', 'DEGRADED', 'READ_ONLY', 'FAILED', 'CLOSED']
+
+const OPERATIONS: Readonly<Record<OperationKind, true>> = {
+  checkpoint: true, scrub: true, heal: true, ingest: true, load: true, export: true,
+}
 
 type Read = (stats: Stats) => number
 type ReadAll = (stats: Stats) => Readonly<Record<string, number>>
@@ -137,7 +140,7 @@ const CALLS: readonly MetricFamily[] = [
   counter('stall_seconds', 'How long writes were held back.', ({ writeStall }) => seconds(writeStall.totalMs)),
   gauge('writes_waiting', 'Calls that wait for room.', ({ writeStall }) => writeStall.waitingCount),
   gauges('operations', 'kind', 'Long calls under way.', ({ operations }) => Object.fromEntries(
-    OPERATION_KINDS.map((kind) => [kind, operations.filter((operation) => operation.kind === kind).length]))),
+    Object.keys(OPERATIONS).map((kind) => [kind, operations.filter((operation) => operation.kind === kind).length]))),
 ]
 
 const LOGS: readonly MetricFamily[] = [

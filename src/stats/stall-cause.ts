@@ -3,10 +3,15 @@
  * Names are API: add, do not rename.
  */
 
-/** Every cause of a stall. */
-export const STALL_CAUSES = [
-  'sealed memtables', 'large writes', 'ingest', 'sorted runs', 'level 0 tables', 'compaction debt', 'value log garbage',
-] as const
-
 /** Why writes are slow, or wait. */
-export type StallCause = (typeof STALL_CAUSES)[number]
+export type StallCause =
+  | 'sealed memtables' | 'large writes' | 'ingest' | 'sorted runs' | 'level 0 tables' | 'compaction debt'
+  | 'value log garbage'
+
+const EACH: Readonly<Record<StallCause, true>> = {
+  'sealed memtables': true, 'large writes': true, ingest: true, 'sorted runs': true, 'level 0 tables': true,
+  'compaction debt': true, 'value log garbage': true,
+}
+
+/** Every cause of a stall. */
+export const STALL_CAUSES = Object.keys(EACH) as readonly StallCause[]
