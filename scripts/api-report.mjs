@@ -11,7 +11,7 @@ export const API_PAGE = 'docs/api.md'
 /** @type {[string, string][]} */
 const ENTRIES = [['varve', 'index.d.ts'], ['varve/level', 'level.d.ts'], ['varve/blob-cache', 'blob-cache.d.ts'],
   ['varve/keyv', 'keyv.d.ts'], ['varve/unstorage', 'unstorage.d.ts'], ['varve/undici', 'undici.d.ts'],
-  ['varve/session', 'session.d.ts'],
+  ['varve/session', 'session.d.ts'], ['varve/otel', 'otel.d.ts'],
   ['varve/testing', 'testing.d.ts']]
 
 const HEAD = `# Public declarations

@@ -20,23 +20,24 @@ const entries = {
   undici: 'src/undici.ts',
   session: 'src/session.ts',
   inspector: 'src/inspector.ts',
+  otel: 'src/otel.ts',
   testing: 'src/testing.ts',
   cli: 'src/cli/main.ts',
 }
 
 /** Names of shared files that a reader of a stack trace knows; the others are named after the entry points that share them. */
 const names = new Map([
-  ['index level inspector cli', 'engine'],
-  ['index level inspector testing cli', 'jobs'],
-  ['index level blob-cache keyv unstorage inspector cli', 'files'],
+  ['index level inspector otel cli', 'engine'],
+  ['index level inspector otel testing cli', 'jobs'],
+  ['index level blob-cache keyv unstorage inspector otel cli', 'files'],
   ['blob-cache keyv unstorage cli', 'blobs'],
   ['blob-cache keyv unstorage inspector cli', 'dump'],
   ['inspector cli', 'describe'],
   ['inspector', 'inspection'],
-  ['index level blob-cache keyv unstorage inspector testing cli', 'base'],
-  ['index level blob-cache keyv unstorage undici session inspector cli', 'options'],
-  ['index level blob-cache keyv unstorage undici inspector testing cli', 'clock'],
-  ['index level blob-cache keyv unstorage undici session inspector testing cli', 'errors'],
+  ['index level blob-cache keyv unstorage inspector otel testing cli', 'base'],
+  ['index level blob-cache keyv unstorage undici session inspector otel cli', 'options'],
+  ['index level blob-cache keyv unstorage undici inspector otel testing cli', 'clock'],
+  ['index level blob-cache keyv unstorage undici session inspector otel testing cli', 'errors'],
 ])
 
 /** What is loaded only when it is wanted, by its source. */

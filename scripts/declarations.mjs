@@ -7,7 +7,9 @@ import { lib, root } from './bundle.mjs'
 
 /** Where tsc writes what is rolled up. */
 const declared = path.join(root, 'dist/src')
-const entries = ['index', 'level', 'blob-cache', 'keyv', 'unstorage', 'undici', 'session', 'inspector', 'testing']
+const entries = [
+  'index', 'level', 'blob-cache', 'keyv', 'unstorage', 'undici', 'session', 'otel', 'inspector', 'testing',
+]
 
 /** Gives when a file was written; 0 when it is not there. @param {string} file */
 function writtenMs(file) {

@@ -27,7 +27,7 @@ const ranks = [
   ['repair'],
   ['api'],
   ['level', 'blob-cache'],
-  ['keyv', 'unstorage', 'undici', 'session'],
+  ['keyv', 'unstorage', 'undici', 'session', 'otel'],
   ['inspector'],
   ['cli'],
 ]

@@ -8,7 +8,7 @@ import './declarations.mjs'
 /** The entry points that programs import, and the files that declare them. @type {Record<string, string>} */
 const FILES = {
   varve: 'index', 'varve/level': 'level', 'varve/blob-cache': 'blob-cache', 'varve/keyv': 'keyv',
-  'varve/unstorage': 'unstorage', 'varve/undici': 'undici', 'varve/session': 'session',
+  'varve/unstorage': 'unstorage', 'varve/undici': 'undici', 'varve/session': 'session', 'varve/otel': 'otel',
   'varve/inspector': 'inspector', 'varve/testing': 'testing',
 }
 export const ENTRIES = Object.keys(FILES)

@@ -19,7 +19,7 @@ after(() => rmSync(lab, { recursive: true }))
 writeFileSync(path.join(lab, 'package.json'), '{ "private": true }\n')
 mkdirSync(path.join(lab, 'node_modules'))
 symlinkSync(packageDir, path.join(lab, 'node_modules/varve'), 'dir')
-for (const name of ['express-session', 'keyv', 'msgpackr', 'ordered-binary', 'undici', 'unstorage']) {
+for (const name of ['@opentelemetry', 'express-session', 'keyv', 'msgpackr', 'ordered-binary', 'undici', 'unstorage']) {
   symlinkSync(path.join(packageDir, 'node_modules', name), path.join(lab, 'node_modules', name), 'dir')
 }
 
@@ -38,6 +38,9 @@ function examplesIn(page: string, imported: string): { heading: string; code: st
 const pages = [
   ['docs/blob-cache.md', 6, "'varve/"], ['docs/adapters.md', 4, "'varve/"], ['README.md', 1, "'varve/"],
   ['docs/verify.md', 2, "'varve'"], ['docs/inspector.md', 1, "'varve/"], ['docs/views.md', 3, "'varve'"],
+  ['docs/monitoring.md', 7, "from 'varve"], ['docs/tuning.md', 2, "from 'varve"],
+  ['docs/durability.md', 2, "from 'varve"], ['docs/many-databases.md', 2, "from 'varve"],
+  ['docs/faq.md', 2, "from 'varve"],
 ] as const
 
 for (const [page, count, imported] of pages) {

@@ -13,15 +13,15 @@ export type {
 export type { Executor, ExecutorFactory, Job, JobFunction, JobResult, JobTable } from '../exec/index.js'
 export type { CompactionStyle } from '../pick/index.js'
 export type {
-  BackgroundErrorStats, CacheStats, CompactionLevelStats, CompactionRunStats, CompactionStats, DatabaseState,
-  DatabaseStats, EngineEvent, FileHoldStats, FileRemovalReason, FilesStats, FlushStageName, FlushStats, KeptFile,
-  KeptFileReason,
-  LastRunStats, LevelStats, MemoryStats, OperationKind, OperationStats, RecoveryReport, StageStats, Stats,
-  ValueLogFileStats, ValueLogHolder,
+  BackgroundErrorStats, CacheStats, CallLatencies, CompactionLevelStats, CompactionRunStats, CompactionStats,
+  DatabaseState, DatabaseStats, EngineEvent, FileHoldStats, FileRemovalReason, FilesStats, FlushStageName, FlushStats,
+  KeptFile, KeptFileReason, LastRunStats, LatencyStats, LevelStats, MemoryStats, MetricLabels, OperationKind,
+  OperationStats, PrometheusOptions, RecoveryReport, StageStats, StallCause, Stats, ValueLogFileStats, ValueLogHolder,
   ValueLogStats, WalStats, WriteStallStats,
 } from '../stats/index.js'
 export type { Problem, ProblemSeverity, Progress, ToolReport } from '../report/index.js'
 export type { ToolOptions } from './tool-options.js'
+export { formatPrometheus, PROMETHEUS_CONTENT_TYPE } from '../stats/index.js'
 export type { PinInfo } from '../versions/index.js'
 export type {
   FileInfo, HoldSpec, HoldState, LockHolder, OpenMode, ReadOnlyFile, Vfs, VfsFile, VfsLock, VfsSpec,
@@ -45,6 +45,7 @@ export type { FollowOptions } from './pins.js'
 export type { KeyBounds, Lifetime } from '../commit/index.js'
 export { openCursor } from './ranges.js'
 export type { RangeOptions } from './ranges.js'
+export { instrumentsOf } from './instruments.js'
 export { heldBy, newSnapshot, pastSnapshot, Snapshot } from './read-options.js'
 export type { ReadOptions } from './read-options.js'
 export type { RepairOptions } from './repair-call.js'

@@ -8,6 +8,7 @@ import { checkKey } from '../commit/index.js'
 import { collectStats } from '../open/index.js'
 import { openValueStream, PointReader } from '../read/index.js'
 import type { ReadView } from '../read/index.js'
+import { READ_CHANNELS, traceMethods } from '../stats/index.js'
 import type { Stats } from '../stats/index.js'
 import { exportEntries } from '../transfer/index.js'
 import type { ExportReport, ExportSink } from '../transfer/index.js'
@@ -22,6 +23,7 @@ import { takeStreamOptions } from './stream-options.js'
 import type { StreamOptions } from './stream-options.js'
 import { readEntry } from './touch.js'
 import type { Entry } from './touch.js'
+import { TRACED_READS } from './traced-calls.js'
 import { VarveAtRest } from './varve-at-rest.js'
 
 /** What can be read of an open database. */
@@ -31,6 +33,10 @@ export abstract class VarveReads extends VarveAtRest {
   /** @internal */
   protected declare readonly readView: ReadView
   private declare readonly reads: PointReader
+
+  static {
+    traceMethods(this.prototype, READ_CHANNELS, ({ location }) => location, TRACED_READS)
+  }
 
   /** @internal */
   protected constructor(view: ReadView) {
@@ -82,7 +88,7 @@ export abstract class VarveReads extends VarveAtRest {
 
   /** The value with what is known of it: when it expires, and the number of the write that put it; or undefined. */
   async entry(key: Bytes, options?: ReadOptions): Promise<Entry | undefined> {
-    return this.readView.turns.answer(this.entrySync(key, options))
+    return this.readView.turns.answer(readEntry(this.readView, readMoment(options, this.readView), key))
   }
 
   /** Reads as `entry` does, at once. */
@@ -93,7 +99,7 @@ export abstract class VarveReads extends VarveAtRest {
   /** Whether the key is there. Sees the state of the moment of the call. */
   has(key: Bytes, options?: ReadOptions): Promise<boolean> {
     try {
-      return this.readView.turns.answer(this.hasSync(key, options))
+      return this.readView.turns.answer(this.isThere(key, options))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -101,6 +107,10 @@ export abstract class VarveReads extends VarveAtRest {
 
   /** Looks as `has` does, at once. */
   hasSync(key: Bytes, options?: ReadOptions): boolean {
+    return this.isThere(key, options)
+  }
+
+  private isThere(key: Bytes, options: ReadOptions | undefined): boolean {
     const { readView: view, reads } = this
     const moment = readMoment(options, view)
     checkKey(key)

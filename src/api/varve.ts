@@ -18,6 +18,7 @@ import { openEngine, openReadOnly } from '../open/index.js'
 import type { Following, RefreshResult } from '../open/index.js'
 import type { ReadView } from '../read/index.js'
 import { BLOCK_BYTES_DEFAULT } from '../sstable/index.js'
+import { traceMethods, WRITE_CHANNELS } from '../stats/index.js'
 import { NodeVfs } from '../vfs/index.js'
 import { ingest, load } from './bulk.js'
 import type { IngestOptions, LoadOptions } from './bulk.js'
@@ -39,6 +40,7 @@ import { scrubInBackground } from '../verify/index.js'
 import type { HealReport, VerifyReport } from '../verify/index.js'
 import { healNow, scrubNow } from './heal-options.js'
 import type { HealOptions, ScrubOptions } from './heal-options.js'
+import { TRACED_WRITES } from './traced-calls.js'
 import { readersOf, VarveReads } from './varve-reads.js'
 import { newView } from './view.js'
 import type { View, ViewOptions } from './view.js'
@@ -63,6 +65,7 @@ export class Varve extends VarveReads {
       const { location, state, isReadOnly } = db.stats().database
       return printedObject('Varve', { location, state, isReadOnly })
     })
+    traceMethods(this.prototype, WRITE_CHANNELS, ({ location }) => location, TRACED_WRITES)
   }
 
   private constructor(view: ReadView, engine: Engine | null, syncByDefault: boolean) {

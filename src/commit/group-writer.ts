@@ -10,6 +10,7 @@
  */
 import { ioError, keepAliveUntil, MiB, VarveError } from '../base/index.js'
 import type { Clock, SeqNum, Turns } from '../base/index.js'
+import { SampledLatency } from '../stats/index.js'
 import { inPool } from '../vfs/index.js'
 import type { LogSyncer } from '../wal/index.js'
 import type { WriteBuffer } from './write-buffer.js'
@@ -54,10 +55,12 @@ interface Group {
   end: number
   /** Sequence number of the last entry below `end`. */
   seqNum: SeqNum
+  /** When it was opened; -1: it is not measured. */
+  readonly openedMs: number
 }
 
-function newGroup(buffer: WriteBuffer, start: number): Group {
-  const group = { buffer, start, end: start, seqNum: 0 } as Group
+function newGroup(buffer: WriteBuffer, start: number, openedMs: number): Group {
+  const group = { buffer, start, end: start, seqNum: 0, openedMs } as Group
   group.promise = new Promise<void>((resolve, reject) => {
     group.resolve = resolve
     group.reject = reject
@@ -84,6 +87,7 @@ export class GroupWriter {
   visibleSeqNum: SeqNum
   /** The external position of the last published batch that carried one. */
   position: Uint8Array | null
+  readonly latency = new SampledLatency(16)
   readonly counters = { batches: 0, entries: 0, groups: 0, poolWrites: 0, bytes: 0 }
 
   constructor(first: WriteBuffer, options: GroupWriterOptions) {
@@ -111,7 +115,7 @@ export class GroupWriter {
     const last = groups[groups.length - 1]
     if (last !== undefined && last.buffer === buffer && last.end - last.start < GROUP_BYTES) return last
     const start = last?.buffer === buffer ? last.end : buffer.log.writtenEnd
-    const group = newGroup(buffer, start)
+    const group = newGroup(buffer, start, this.latency.isDue() ? this.clock.nowMs() : -1)
     groups.push(group)
     return group
   }
@@ -182,6 +186,26 @@ export class GroupWriter {
 
   /** Writes and publishes everything that is encoded, also the bytes that a pool write is still busy with. */
   commitNow(): void {
+    const openedMs = this.groups.length === 0 && this.latency.isDue() ? this.clock.nowMs() : -1
+    try {
+      this.commitEncoded()
+      this.note(openedMs)
+    } catch (error) {
+      this.note(openedMs, error)
+      throw error
+    }
+  }
+
+  private note(openedMs: number, error?: unknown): void {
+    if (openedMs >= 0) this.latency.record(this.clock.nowMs() - openedMs, error)
+  }
+
+  private resolve({ resolve, openedMs }: Group): void {
+    resolve()
+    this.note(openedMs)
+  }
+
+  private commitEncoded(): void {
     while (this.unsettled.length > 0) {
       const buffer = this.unsettled[0]!
       this.writeBuffer(buffer)
@@ -242,8 +266,8 @@ export class GroupWriter {
   private answer(buffer: WriteBuffer): void {
     const { poolGroup, groups } = this
     this.poolGroup = null
-    poolGroup?.resolve()
-    while (groups[0]?.buffer === buffer) groups.shift()!.resolve()
+    if (poolGroup !== null) this.resolve(poolGroup)
+    while (groups[0]?.buffer === buffer) this.resolve(groups.shift()!)
   }
 
   /** Begins to write the first group in the thread pool. */
@@ -286,7 +310,7 @@ export class GroupWriter {
     log.writtenEnd = end
     log.writtenSeqNum = seqNum
     this.publish(buffer)
-    this.poolGroup?.resolve()
+    if (this.poolGroup !== null) this.resolve(this.poolGroup)
     this.poolGroup = null
     this.settleWritten()
   }
@@ -324,12 +348,14 @@ export class GroupWriter {
     const sealed = this.unsettled.splice(0)
     const { poolGroup } = this
     this.poolGroup = null
-    poolGroup?.reject(refusal)
     for (const buffer of [...sealed, this.buffer]) {
       buffer.log.hasFailed = true
       buffer.voidUnwritten()
     }
-    for (const { reject } of this.groups.splice(0)) reject(refusal)
+    for (const { reject, openedMs } of [...(poolGroup === null ? [] : [poolGroup]), ...this.groups.splice(0)]) {
+      reject(refusal)
+      this.note(openedMs, refusal)
+    }
     return sealed
   }
 

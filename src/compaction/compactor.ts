@@ -13,7 +13,7 @@ import { drive } from '../exec/index.js'
 import type { Version, VersionEdit } from '../manifest/index.js'
 import { canRunBeside, inputTables, reservationOf, totalBytes } from '../pick/index.js'
 import type { CompactionPick, Picker, Pressure, RunningCompaction } from '../pick/index.js'
-import { StageTimes } from '../stats/index.js'
+import { LatencyHistogram, StageTimes } from '../stats/index.js'
 import { namesMade } from '../tables/index.js'
 import type { Installer } from '../versions/index.js'
 import { Reservations } from './reservations.js'
@@ -31,14 +31,14 @@ import { LeftAlone } from './left-alone.js'
 import { QuietWatch } from './quiet-watch.js'
 import { SpaceWatch } from './space-watch.js'
 
-const BACKOFF_FIRST_MS = 200
-const BACKOFF_MAX_MS = 60_000
+const [BACKOFF_FIRST_MS, BACKOFF_MAX_MS] = [200, 60_000]
 /** The bytes of small tables that an open or a close merges. A close gives up running compactions of more bytes. */
 const TIDY_BYTES_MAX = 8 * MiB
 
 export class Compactor {
   readonly totals = new CompactionTotals()
   readonly runTimes = new StageTimes()
+  readonly latency = new LatencyHistogram()
   readonly speed: CompactionSpeed
   completedCount = 0
   movedCount = 0
@@ -256,6 +256,7 @@ export class Compactor {
     this.completedCount++
     const durationMs = this.clock.nowMs() - task.startMs
     this.runTimes.record(durationMs)
+    this.latency.record(durationMs)
     this.totals.add(task.pick, task.result!, durationMs)
     this.speed.noteMerged(task, task.condemned.length > 0 || this.pressures.some(({ stops }) => !stops))
   }

@@ -10,11 +10,12 @@ import type { KeyRange } from '../iterator/index.js'
 import { allTables, extentOfRange } from '../manifest/index.js'
 import { inputTables, manualPicker } from '../pick/index.js'
 import type { ManualPicker } from '../pick/index.js'
+import type { Progress } from '../report/index.js'
 import { compactionSettings } from './compaction-options.js'
 import type { EngineCore } from './engine-core.js'
 
 /** How far a `compact()` has come. */
-export interface CompactProgress {
+export interface CompactProgress extends Progress {
   /** Bytes of tables read by compactions since the call. */
   readBytes: number
   /** Bytes of tables written by compactions since the call. */
@@ -123,11 +124,15 @@ function startProgress({ compactor, options: { clock } }: EngineCore, { onProgre
   let timer: Timer | null = null
   const tell = (): void => {
     if (onProgress === undefined) return
+    const readBytes = totals.readBytes + compactor.speed.progressBytes - start.readBytes
+    const stepCount = compactor.completedCount + compactor.movedCount - start.stepCount
     const now = {
-      readBytes: totals.readBytes + compactor.speed.progressBytes - start.readBytes,
+      readBytes,
       writtenBytes: totals.writtenBytes - start.writtenBytes,
       movedBytes: totals.movedBytes - start.movedBytes,
-      stepCount: compactor.completedCount + compactor.movedCount - start.stepCount,
+      stepCount,
+      // What a step leaves to the next one is known when it is done, so there is no total.
+      doneBytes: readBytes, totalBytes: null, doneCount: stepCount, totalCount: null,
     }
     callContained(() => onProgress(now), () => undefined)
   }

@@ -13,6 +13,11 @@ export const boolean: Check = (value, name) => {
   return value
 }
 
+export const callback: Check = (value, name) => {
+  if (typeof value !== 'function') throw invalidArgument(`option ${name} must be a function`)
+  return value
+}
+
 export function integer(min: number, max: number): Check {
   return (value, name) => {
     if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max || Object.is(value, -0)) {

@@ -10,7 +10,7 @@ import type { VarveOptions } from './options.js'
 
 const flags = [
   'createIfMissing', 'errorIfExists', 'readOnly', 'manifestSync', 'sync', 'flushOnClose', 'ownBuffers',
-  'allowSharedDirectory',
+  'allowSharedDirectory', 'marks',
 ] as const
 const numbers: Record<string, [min: number, max: number]> = {
   memoryBudget: [MiB, 1024 * 1024 * MiB],
@@ -46,13 +46,19 @@ test('without options, or with undefined ones, the defaults of the manual', () =
     valueThreshold: 4096, garbageRatio: 0.3, valueFileBytes: 256 * MiB,
     ttl: null, ttlGraceMs: 600_000, ttlClosedMaxMs: 400 * 86_400_000,
     pinBytesMax: 1024 * MiB, prefixFilter: '', scrub: null,
-    flushOnClose: true, ownBuffers: false, allowSharedDirectory: false,
+    flushOnClose: true, ownBuffers: false, allowSharedDirectory: false, marks: false, onProgress: null,
   })
   assert.deepEqual(resolve({}), resolve())
   const names = [...flags, ...Object.keys(numbers), 'components']
   const allUndefined = Object.fromEntries(names.map((name) => [name, undefined]))
   assert.deepEqual(resolve(allUndefined), resolve())
   assert.ok(Object.isFrozen(resolve()))
+})
+
+test('onProgress takes a function and nothing else', () => {
+  const onProgress = (): void => undefined
+  assert.equal(resolve({ onProgress }).onProgress, onProgress)
+  for (const value of [null, {}, 'x', 1]) refused({ onProgress: value }, 'onProgress')
 })
 
 test('every flag takes true and false and nothing else', () => {

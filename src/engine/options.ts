@@ -13,11 +13,12 @@ import { workersByDefault } from '../exec/index.js'
 import type { ExecutorFactory } from '../exec/index.js'
 import { COMPACTION_STYLES, GARBAGE_RATIO_DEFAULT } from '../pick/index.js'
 import type { CompactionStyle } from '../pick/index.js'
+import type { Progress } from '../report/index.js'
 import type { EngineEvent } from '../stats/index.js'
 import { memoryBytesMax } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { planMemory } from './memory-plan.js'
-import { boolean, integer, ratio, scrubOption, threshold } from './option-checks.js'
+import { boolean, callback, integer, ratio, scrubOption, threshold } from './option-checks.js'
 import type { Check, ScrubOption } from './option-checks.js'
 
 /** Parts that Varve is built on; each has a default where the platform has one. */
@@ -169,6 +170,16 @@ export interface VarveOptions {
    * otherwise.
    */
   ownBuffers?: boolean
+  /**
+   * True: each flush and compaction sets a `performance.measure`, such as `varve flush #12`, so that it stands beside
+   * the event loop in a profiler; default false. The program clears them: `performance.clearMeasures`.
+   */
+  marks?: boolean
+  /**
+   * Hears how far the open has come, ten times a second at most: bytes of logs that are read again, and then tables
+   * that are written of them. What it throws ends the open.
+   */
+  onProgress?: (progress: Progress) => void
   /** True: other users may write the directory. By default such a directory is refused. */
   allowSharedDirectory?: boolean
   /** Parts of the platform: file system, time, chance, threads; and the listener of events. */
@@ -206,6 +217,8 @@ export interface ResolvedOptions {
   flushOnClose: boolean
   ownBuffers: boolean
   allowSharedDirectory: boolean
+  marks: boolean
+  onProgress: ((progress: Progress) => void) | null
   vfs: Vfs | null
   clock: Clock
   random: Random
@@ -279,6 +292,8 @@ const CHECKS: Record<keyof Omit<VarveOptions, 'components'>, Check> = {
   flushOnClose: boolean,
   ownBuffers: boolean,
   allowSharedDirectory: boolean,
+  marks: boolean,
+  onProgress: callback,
 }
 
 /** Every name that `open` knows. */
@@ -331,6 +346,8 @@ export function resolveOptions(
     flushOnClose: get('flushOnClose', true),
     ownBuffers: get('ownBuffers', false),
     allowSharedDirectory: get('allowSharedDirectory', false),
+    marks: get('marks', false),
+    onProgress: get<ResolvedOptions['onProgress']>('onProgress', null),
     vfs: components.vfs ?? null,
     clock: components.clock ?? systemClock,
     random: components.random ?? systemRandom,

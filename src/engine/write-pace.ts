@@ -7,6 +7,7 @@
 import { MiB } from '../base/index.js'
 import type { Timer } from '../base/index.js'
 import type { PressureReason } from '../pick/index.js'
+import type { StallCause } from '../stats/index.js'
 import type { EngineCore } from './engine-core.js'
 
 /** The pace while nothing is measured, and the least for flushes: a batch of 128 KiB each 8 ms. */
@@ -27,14 +28,14 @@ const PAUSE_MS_MAX = 100
 const BURST_BYTES = MiB
 
 /** The reason for flushes; the others are pressures of the compaction style. */
-export const SEALED = 'sealed memtables'
+export const SEALED = 'sealed memtables' as const satisfies StallCause
 /** The pressure that slows writers only while a compaction runs. */
 const GARBAGE: PressureReason = 'value log garbage'
 
 /** Whether writers are slow or stopped, and why. */
 export interface Stall {
   state: 'none' | 'slow' | 'stopped'
-  reason: string | null
+  reason: StallCause | null
   /** The reason, for people; null when nothing stalls. */
   text: string | null
   /** How far between the limits of the pressure, from where writers are slow to where they are slowest, 0 to 1. */

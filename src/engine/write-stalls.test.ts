@@ -156,7 +156,7 @@ test('a large write that waits for two others is a write stall: in events and st
   await scene.clock.advance(30)
   scene.stalls.assess()
   assert.deepEqual(scene.stalls.stats(), {
-    state: 'stopped', reason: '2 large writes wait for their flush', stallCount: 1, totalMs: 30,
+    state: 'stopped', reason: '2 large writes wait for their flush', cause: 'large writes', stallCount: 1, totalMs: 30,
   })
   assert.equal(scene.stalls.mustStop(10), false)
   assert.equal(scene.told.length, 1, 'a small write says nothing of it')
@@ -164,7 +164,7 @@ test('a large write that waits for two others is a write stall: in events and st
   assert.equal(scene.stalls.mustStop(65 * MiB), false)
   await scene.clock.advance(50)
   assert.deepEqual(scene.told, ['stopped: large writes', 'no longer stopped: large writes'])
-  assert.deepEqual(scene.stalls.stats(), { state: 'none', reason: null, stallCount: 1, totalMs: 30 })
+  assert.deepEqual(scene.stalls.stats(), { state: 'none', reason: null, cause: null, stallCount: 1, totalMs: 30 })
   scene.sealed = 2
   assert.equal(scene.stalls.mustStop(65 * MiB), true)
   scene.isLineEmpty = true // it was refused

@@ -13,6 +13,7 @@
  * turns the event loop: it polls finished jobs and so installs them itself.
  */
 import { MiB, VarveError, Waiters } from '../base/index.js'
+import type { StallCause, WriteStallStats } from '../stats/index.js'
 import type { EngineCore } from './engine-core.js'
 import { SEALED, WritePace } from './write-pace.js'
 import type { Stall } from './write-pace.js'
@@ -26,7 +27,7 @@ const POLL_MS = 100
 /** A blocked caller gives up after this long without any job finishing. */
 const BLOCKED_MS_MAX = 30_000
 /** The reason for large writes, which is not a pressure of the compaction style. */
-const LARGE = 'large writes'
+const LARGE = 'large writes' as const satisfies StallCause
 const LARGE_TEXT = `${LARGE_COUNT_MAX} large writes wait for their flush`
 
 /** The reason while an ingest lists its tables. */
@@ -277,14 +278,16 @@ export class WriteStalls {
   }
 
   /** Gives the statistics, with the time of a wait that goes on. */
-  stats(): { state: Stall['state']; reason: string | null; stallCount: number; totalMs: number } {
+  stats(): Omit<WriteStallStats, 'waitingCount'> {
     const { now, stallCount, isStopped, largeSinceMs } = this
     const lostMs = this.lostMs + this.pace.lostMs
     const nowMs = this.engine.options.clock.nowMs()
     if (!isStopped && largeSinceMs >= 0) {
-      return { state: 'stopped', reason: LARGE_TEXT, stallCount, totalMs: lostMs + nowMs - largeSinceMs }
+      const totalMs = lostMs + nowMs - largeSinceMs
+      return { state: 'stopped', reason: LARGE_TEXT, cause: LARGE, stallCount, totalMs }
     }
-    return { state: now.state, reason: now.text, stallCount, totalMs: lostMs + (isStopped ? nowMs - this.sinceMs : 0) }
+    const totalMs = lostMs + (isStopped ? nowMs - this.sinceMs : 0)
+    return { state: now.state, reason: now.text, cause: now.reason, stallCount, totalMs }
   }
 
   /** Ends all waits. */

@@ -13,7 +13,7 @@ import type { Procedure } from '../exec/index.js'
 import { CauseCode } from '../manifest/index.js'
 import type { NewValueLog, VersionEdit } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
-import { StageTimes } from '../stats/index.js'
+import { LatencyHistogram, StageTimes } from '../stats/index.js'
 import { namesMade } from '../tables/index.js'
 import type { OpenValueLogs, TableSettings } from '../tables/index.js'
 import type { Installer, SnapshotList } from '../versions/index.js'
@@ -65,6 +65,8 @@ export class Flusher {
   readonly buildTimes = new StageTimes()
   readonly installTimes = new StageTimes()
   readonly releaseTimes = new StageTimes()
+  /** From the moment a memtable was full until it was released. */
+  readonly latency = new LatencyHistogram()
   completedCount = 0
   failedCount = 0
   retriedCount = 0
@@ -340,8 +342,10 @@ export class Flusher {
     task.stage = 'released'
     this.completedCount++
     if (task.large !== null) this.options.flushedValues.add(task.large)
-    const durationMs = this.clock.nowMs() - nowMs
+    const endMs = this.clock.nowMs()
+    const durationMs = endMs - nowMs
     this.releaseTimes.record(durationMs)
+    this.latency.record(endMs - task.queuedMs)
     host.onStage(task, 'released', durationMs)
     this.wakeWaiters(task.id)
     this.schedule()

@@ -10,6 +10,8 @@ import { isApart } from '../iterator/index.js'
 import type { KeyRange } from '../iterator/index.js'
 import { approximateBytes, readMany } from '../read/index.js'
 import type { PointReader, ReadMoment, ReadState, ReadView } from '../read/index.js'
+import { READ_CHANNELS, traceMethods } from '../stats/index.js'
+import type { TracedMethod } from '../stats/index.js'
 import type { Format } from './classic-level.js'
 import type { FormatName, PrivateRangeOptions, PrivateReadOptions, SnapshotOwner } from './level-base.js'
 import { engineKey, FormatCopier } from './level-format.js'
@@ -18,7 +20,17 @@ import { LevelSnapshot, momentOf } from './level-snapshot.js'
 import { levelBounds, levelRange, RangeReader } from './range-reader.js'
 import type { Part } from './range-reader.js'
 
+/** What the channel `varve:read` hears of. */
+const LEVEL_READS: Record<string, TracedMethod> = {
+  get: { op: 'get' }, getSync: { op: 'get' }, has: { op: 'has' },
+  getMany: { op: 'getMany' }, hasMany: { op: 'hasMany' },
+}
+
 export class LevelReads {
+  static {
+    traceMethods(this.prototype, READ_CHANNELS, ({ db }) => db.location, LEVEL_READS)
+  }
+
   private readonly db: Varve
   private readonly view: ReadView
   private readonly reads: PointReader
@@ -37,12 +49,23 @@ export class LevelReads {
   }
 
   getSync(key: Format, options: PrivateReadOptions): Format | undefined {
+    const { view, reads } = this
+    if (!reads.latency.isDue()) return this.getSyncNow(key, options)
+    return reads.measured(view, () => this.getSyncNow(key, options))
+  }
+
+  private getSyncNow(key: Format, options: PrivateReadOptions): Format | undefined {
     const { view } = this
     view.checkReadable()
     return this.read(momentOf(options, view), engineKey(key), options.valueEncoding, view)
   }
 
   get(key: Format, options: PrivateReadOptions): Promise<Format | undefined> {
+    const { view, reads } = this
+    return reads.latency.isDue() ? reads.measured(view, () => this.getNow(key, options)) : this.getNow(key, options)
+  }
+
+  private getNow(key: Format, options: PrivateReadOptions): Promise<Format | undefined> {
     const { view, reads } = this
     const { valueEncoding } = options
     view.checkReadable()

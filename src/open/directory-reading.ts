@@ -17,6 +17,7 @@ import type { Marker } from '../directory/index.js'
 import { keptTablesIn } from '../engine/index.js'
 import { emptyVersion, highestFileNum, newLineage, readManifest } from '../manifest/index.js'
 import type { ManifestContents } from '../manifest/index.js'
+import type { ProgressMeter } from '../report/index.js'
 import type { SlabPool } from '../slab/index.js'
 import { listDirectory } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
@@ -56,6 +57,8 @@ export interface ReadingPlace {
   random: Random
   /** Lends a slab for each log, as large as the log. */
   pool: SlabPool
+  /** Hears how far the reading of logs has come. */
+  progress?: ProgressMeter | undefined
   /** The files as they were read before, to be read on. */
   known?: KnownFiles
 }

@@ -10,8 +10,9 @@ import type { FeaturesPlace, FileNum, HashSeed, LogFacts, Random, SeqNum, Steps 
 import { logNumbers } from '../manifest/index.js'
 import type { NewValueLog, Version } from '../manifest/index.js'
 import { Memtable } from '../memtable/index.js'
+import type { ProgressMeter } from '../report/index.js'
 import type { Slab, SlabPool } from '../slab/index.js'
-import { readFully, syncFile, withFile } from '../vfs/index.js'
+import { readFully, statFile, syncFile, withFile } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import {
   cutUnsynced, cutVoidNote, findHistory, FIRST_BATCH_OFFSET, holdToListed, provenBytes, scanLog,
@@ -56,6 +57,8 @@ export interface ReplayOptions {
    * one.
    */
   durableFrom?: SeqNum | undefined
+  /** Hears of the bytes of logs. Without it nobody looks for their sum. */
+  progress?: ProgressMeter | undefined
 }
 
 /** Where a replay has its logs from, and who keeps what is made of them. */
@@ -86,10 +89,12 @@ export function* replayLogs(
     logCount: numbers.length, logBytes: 0, lastLogNum: numbers.at(-1) ?? 0,
   }
   try {
+    options.progress?.setTotals(yield* bytesOf(numbers, options), null)
     const scanned: ScannedLog[] = []
     for (const fileNum of isWriting ? numbers : numbers.toReversed()) {
       const log = yield* source.scan(fileNum)
       replayed.logBytes += log.fileBytes
+      options.progress?.add(log.fileBytes)
       if (isWriting && log.header !== null) checkMayWrite(log.header.features, placeOf(fileNum))
       scanned.push(log)
     }
@@ -127,6 +132,13 @@ export function* replayLogs(
     source.end()
   }
   return replayed
+}
+
+/** Bytes of these logs; of those that are there, since the open itself tells what is missing. */
+function* bytesOf(numbers: readonly FileNum[], { vfs, dir }: ReplayOptions): Steps<number> {
+  let bytes = 0
+  for (const fileNum of numbers) bytes += (yield* statFile(vfs, vfs.join(dir, logFileName(fileNum))))?.size ?? 0
+  return bytes
 }
 
 /** The last number that these logs, or the manifest, say was given out. */

@@ -31,6 +31,7 @@ import type { FlushBuildInput, FlushBuildOutput } from '../flush/index.js'
 import { allTables, applyEdits, isPinned } from '../manifest/index.js'
 import type { ManifestLog, NewValueLog, Version } from '../manifest/index.js'
 import type { Memtable } from '../memtable/index.js'
+import { ProgressMeter } from '../report/index.js'
 import { SlabPool } from '../slab/index.js'
 import { EventBus } from '../stats/index.js'
 import type { RecoveryReport } from '../stats/index.js'
@@ -91,6 +92,7 @@ class Opening {
   private readonly names: UniqueNames
   private readonly counts = { workersLost: 0, flushedValues: new FlushedValues() }
   private readonly cache: BlockCache
+  private readonly progress: ProgressMeter | undefined
   private tables: OpenTables | null = null
   /** The new log, until the engine has it. */
   private log: LogFile | null = null
@@ -105,11 +107,13 @@ class Opening {
     this.vfs = vfs
     this.options = options
     this.lock = lock
-    this.events = new EventBus(options.onEvent)
+    this.events = new EventBus(options.onEvent, { db: dir, clock: options.clock, marks: options.marks })
     // As many as the memory for writes was planned for, beside the current one: a fresh one costs page faults.
     this.pool = new SlabPool(options.writeBufferSize, options.immutablesMax, options.clock)
     this.names = new UniqueNames(options.clock)
     this.cache = new BlockCache(options.blockCacheSize)
+    const { clock, onProgress } = options
+    this.progress = onProgress === null ? undefined : new ProgressMeter(clock, onProgress)
     const executor = options.executor?.(jobs, { vfs }, options.clock) ?? makeExecutor({
       workerCount: options.workers,
       jobs,
@@ -149,6 +153,7 @@ class Opening {
     const manifest = await this.makeManifest(origin, manifestNum, recovered)
     const leftovers = await runAsync(findLeftovers({ vfs, dir, events: this.events, kept, history }, recovered))
     this.letMemtablesGo()
+    this.progress?.end()
     const report: RecoveryReport = {
       durationMs: options.clock.nowMs() - startMs,
       replayedEntryCount: replayed.entryCount,
@@ -208,7 +213,7 @@ class Opening {
   /** Reads what the directory holds. It changes nothing, except that it syncs what it found. */
   private async readHistory(isMade: boolean): Promise<FoundHistory> {
     const { vfs, dir, options } = this
-    const place = { vfs, dir, random: options.random, pool: new SlabPool(0, 0, options.clock) }
+    const place = { vfs, dir, random: options.random, pool: new SlabPool(0, 0, options.clock), progress: this.progress }
     const found = await runAsync(findDatabase(place))
     checkExistence(dir, found.marker !== null, options)
     if (found.marker === null && !isMade) await this.syncOwnName()
@@ -245,8 +250,11 @@ class Opening {
     { memtables, provenBytes, streamed }: ReplayedLogs, origin: TableOrigin, unlisted: readonly FileNum[],
   ): Promise<WrittenTable[]> {
     const written: WrittenTable[] = []
+    const { progress } = this
+    progress?.setTotals(progress.now.totalBytes, memtables.length)
     for (const memtable of memtables) {
       const table = await this.writeTable(memtable, provenBytes.get(memtable.logNum)!, origin, unlisted)
+      progress?.add(0, 1)
       if (table === null) continue
       const { facts, valueLogs } = table
       assert(checkReferences(facts, valueLogs, streamed) === null, 'handles point to what is listed with the table')

@@ -17,6 +17,7 @@ import type { ResolvedOptions } from '../engine/index.js'
 import { allTables } from '../manifest/index.js'
 import type { Version } from '../manifest/index.js'
 import { ReadState } from '../read/index.js'
+import { ProgressMeter } from '../report/index.js'
 import { SlabPool } from '../slab/index.js'
 import type { KeptFile } from '../stats/index.js'
 import { OpenTables } from '../tables/index.js'
@@ -125,7 +126,10 @@ export class PatientReading {
     const startMs = options.clock.nowMs()
     const found = yield* findDatabase({ vfs, dir })
     if (found.marker === null) throw new VarveError('NOT_FOUND', `the database in ${dir} does not exist`)
-    const place = { vfs, dir, random: options.random, pool, ...(known === null ? {} : { known }) }
+    const { clock, random, onProgress } = options
+    // Each reading begins anew; those that come later have nobody who waits for them.
+    const progress = onProgress === null || present !== null ? undefined : new ProgressMeter(clock, onProgress)
+    const place = { vfs, dir, random, pool, progress, ...(known === null ? {} : { known }) }
     const history = yield* readHistory(place, found, policy)
     const { replayed } = history
     try {
@@ -137,6 +141,7 @@ export class PatientReading {
       const state = this.stateOf(history, tables, present)
       tables.valueLogs.openAhead()
       memory.fit(state)
+      progress?.end()
       const keptFiles = present?.keptFiles ?? history.kept.map(({ file, reason }) => ({ file, reason }))
       return sightOf(history, { state, tables, keptFiles, durationMs: options.clock.nowMs() - startMs })
     } finally {

@@ -12,7 +12,8 @@ import type { ValueLogFacts, Version } from '../manifest/index.js'
 import type { PointReader, ReadView } from '../read/index.js'
 import { emptyStats } from '../stats/index.js'
 import type {
-  BackgroundErrorStats, CacheStats, CompactionStats, FilesStats, LevelStats, MemoryStats, Stats, ValueLogFileStats,
+  BackgroundErrorStats, CacheStats, CallLatencies, CompactionStats,
+  FilesStats, LevelStats, MemoryStats, Stats, ValueLogFileStats,
   ValueLogHolder, ValueLogStats, WalStats, WriteStallStats,
 } from '../stats/index.js'
 import type { OpenTables } from '../tables/index.js'
@@ -26,6 +27,8 @@ export function collectStats(view: ReadView, reads: PointReader): Stats {
   const { open, tableCount, passedCount } = view.iterators
   stats.iterators = { activeCount: open.size, tableCount, passedCount }
   stats.database.visibleSeq = view.visibleSeqNum
+  stats.latency.get = reads.latency.times.stats()
+  stats.latency.step = view.iterators.steps.times.stats()
   if (view instanceof Engine) collectEngine(stats, view)
   else if (view instanceof ReadOnlyView) collectFiles(stats, view)
   return stats
@@ -39,6 +42,7 @@ function collectEngine(stats: Stats, engine: Engine): void {
   stats.wal = walStats(engine)
   stats.writes = { batchCount: pipeline.counters.batches, entryCount: pipeline.counters.entries }
   stats.compaction = compactionStats(engine)
+  collectLatencies(stats.latency, engine)
   stats.writeStall = stallStats(engine)
   stats.backgroundError = errorStats(health)
   stats.recovery = setup.report
@@ -64,6 +68,13 @@ function collectEngine(stats: Stats, engine: Engine): void {
   collectValueLogs(stats.valueLog, versions.current, setup.tables)
   collectRemoved(stats.valueLog, engine.valueLogSweep)
   collectValueWork(stats.valueLog, engine)
+}
+
+function collectLatencies(stats: CallLatencies, { pipeline, syncer, flusher, compactor }: Engine): void {
+  stats.commit = pipeline.writer.latency.times.stats()
+  stats.sync = syncer.latency.stats()
+  stats.flush = flusher.latency.stats()
+  stats.compaction = compactor.latency.stats()
 }
 
 /** Fills in what the files tell, since nothing runs in a read-only database. */

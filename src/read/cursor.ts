@@ -178,6 +178,23 @@ export class Cursor implements OpenCursor {
    * stays open.
    */
   next(): boolean {
+    return this.view.iterators.steps.isDue() ? this.nextMeasured() : this.advance()
+  }
+
+  private nextMeasured(): boolean {
+    const { clock, iterators: { steps } } = this.view
+    const startMs = clock.nowMs()
+    try {
+      const isThere = this.advance()
+      if (isThere) steps.record(clock.nowMs() - startMs)
+      return isThere
+    } catch (error) {
+      steps.record(clock.nowMs() - startMs, error)
+      throw error
+    }
+  }
+
+  private advance(): boolean {
     if (this.isClosed) return false
     try {
       if (this.isPaused) this.visible!.resume()

@@ -11,6 +11,7 @@ import {
 import type { Bytes, PointResult, SeqNum, UserBytes } from '../base/index.js'
 import { isApart, isPlain, isSeen } from '../iterator/index.js'
 import type { ReadTime } from '../iterator/index.js'
+import { SampledLatency } from '../stats/index.js'
 import type { ValuePlace } from '../tables/index.js'
 import { readAnew } from './read-anew.js'
 import type { ReadMoment } from './read-anew.js'
@@ -29,12 +30,20 @@ export class PointReader {
   private at: ReadMoment | null = null
   getCount = 0
   hitCount = 0
+  readonly latency = new SampledLatency(64)
+  /** When the read began that is measured now; -1: none is. */
+  private measuredMs = -1
 
   /**
    * Gives the value as private memory, or undefined. With `renewing`, a read that fails may look anew
    * (read-anew.ts).
    */
   get(moment: ReadMoment, key: Bytes, copies: UserBytes, renewing?: ReadView): Uint8Array | undefined {
+    if (renewing === undefined || !this.latency.isDue()) return this.getNow(moment, key, copies, renewing)
+    return this.measured(renewing, () => this.getNow(moment, key, copies, renewing))
+  }
+
+  private getNow(moment: ReadMoment, key: Bytes, copies: UserBytes, renewing?: ReadView): Uint8Array | undefined {
     const found = this.locate(moment, key, renewing)
     if (found === null) return undefined
     if (isApart(found.kind)) return this.readNow(key, renewing)
@@ -43,12 +52,19 @@ export class PointReader {
 
   /** Reads as `get` does; a large value is read in the thread pool, and any that stands apart while reads are slow. */
   answer(view: ReadView, moment: ReadMoment, key: Bytes, copies: UserBytes): Promise<Uint8Array | undefined> {
+    if (!this.latency.isDue()) return this.answerNow(view, moment, key, copies)
+    return this.measured(view, () => this.answerNow(view, moment, key, copies))
+  }
+
+  private answerNow(
+    view: ReadView, moment: ReadMoment, key: Bytes, copies: UserBytes,
+  ): Promise<Uint8Array | undefined> {
     const found = this.locate(moment, key, view)
     if (found === null) return view.turns.answer(undefined)
     if (isApart(found.kind)) return this.readLater(view, key)
     const { state } = this.at!
     const held = HeldValue.of(state, found)
-    if (held !== null) return held.copy(view, state)
+    if (held !== null) return view.iterators.valueReads.run(state, this.untilDone(view, () => held.copyNow(view.turns)))
     return view.turns.answer(copies.copy(found.valueBytes, found.valueStart, found.valueEnd))
   }
 
@@ -138,13 +154,49 @@ export class PointReader {
     } catch (error) {
       return view.turns.answer(this.getAnew(view, moment, ofKey(error, key), key))
     }
-    return view.iterators.valueReads.run(moment.state, async () => {
+    return view.iterators.valueReads.run(moment.state, this.untilDone(view, async () => {
       try {
         return await readPlace(place, view.turns)
       } catch (error) {
         return this.getAnew(view, moment, ofKey(error, own), own)
       }
-    })
+    }))
+  }
+
+  // ── Measured reads ──────────────────────────────────────────────────────────────────────────────
+
+  /** Makes a read, and notes how long it took, unless it goes on behind the call: see `untilDone`. */
+  measured<T>(view: ReadView, read: () => T): T {
+    const { clock } = view
+    const startMs = clock.nowMs()
+    this.measuredMs = startMs
+    try {
+      const found = read()
+      if (this.measuredMs >= 0) this.latency.record(clock.nowMs() - startMs)
+      return found
+    } catch (error) {
+      this.latency.record(clock.nowMs() - startMs, error)
+      throw error
+    } finally {
+      this.measuredMs = -1
+    }
+  }
+
+  /** Makes a read that goes on behind its call note its end itself, if the call is measured. */
+  private untilDone<T>(view: ReadView, read: () => Promise<T>): () => Promise<T> {
+    const { latency, measuredMs: startMs } = this
+    if (startMs < 0) return read
+    this.measuredMs = -1
+    return async () => {
+      try {
+        const found = await read()
+        latency.record(view.clock.nowMs() - startMs)
+        return found
+      } catch (error) {
+        latency.record(view.clock.nowMs() - startMs, error)
+        throw error
+      }
+    }
   }
 
   private find(moment: ReadMoment, key: Bytes): boolean {

@@ -5,6 +5,7 @@ import { OWN_BUFFERS, UserBytes, VarveError } from '../base/index.js'
 import type { Clock, SeqNum, Turns } from '../base/index.js'
 import { GapHint } from './gap-hint.js'
 import type { ReadTime } from '../iterator/index.js'
+import { SampledLatency } from '../stats/index.js'
 import type { ReadState } from './read-state.js'
 import { ReadsInFlight } from './reads-in-flight.js'
 
@@ -63,6 +64,8 @@ export class Iterators {
   /** How often tables have left with what readers saw in them: a moment from before the last time is gone. */
   lostCount = 0
   readonly gap = new GapHint()
+  /** How long steps of cursors took. */
+  readonly steps = new SampledLatency(256)
   readonly valueReads: ReadsInFlight
   readonly copies: UserCopies
 

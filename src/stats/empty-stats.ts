@@ -1,4 +1,5 @@
 /** What: statistics before anything was counted. */
+import { emptyLatencyStats } from './latency-histogram.js'
 import type { Stats } from './stats.js'
 import { emptyStageStats } from './stage-times.js'
 
@@ -27,10 +28,14 @@ export function emptyStats(location: string): Stats {
       promotedCount: 0, promotedBytes: 0, copiedCount: 0, copiedBytes: 0, keptCount: 0, keptBytes: 0,
       movedCount: 0, movedBytes: 0, readCount: 0, readBytes: 0, poolReadCount: 0, unreadableFiles: [], files: [],
     },
-    writeStall: { state: 'none', reason: null, stallCount: 0, totalMs: 0, waitingCount: 0 },
+    writeStall: { state: 'none', reason: null, cause: null, stallCount: 0, totalMs: 0, waitingCount: 0 },
     cache: { capacityBytes: 0, usedBytes: 0, blockCount: 0, hitCount: 0, missCount: 0, evictionCount: 0 },
     reads: { getCount: 0, hitCount: 0 },
     writes: { batchCount: 0, entryCount: 0 },
+    latency: {
+      get: emptyLatencyStats(), step: emptyLatencyStats(), commit: emptyLatencyStats(),
+      sync: emptyLatencyStats(), flush: emptyLatencyStats(), compaction: emptyLatencyStats(),
+    },
     iterators: { activeCount: 0, tableCount: 0, passedCount: 0 },
     snapshots: { activeCount: 0, oldestSeqNum: null, oldestAgeMs: 0 },
     memory: {

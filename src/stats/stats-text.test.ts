@@ -13,7 +13,9 @@ function busyStats(): Stats {
   stats.backgroundError = {
     code: 'NO_SPACE', message: 'write 000012.table failed: ENOSPC', place: 'flush', file: '000012.table',
   }
-  stats.writeStall = { state: 'stopped', reason: 'memtables', stallCount: 3, totalMs: 1234.5, waitingCount: 9 }
+  stats.writeStall = {
+    state: 'stopped', reason: 'memtables', cause: 'sealed memtables', stallCount: 3, totalMs: 1234.5, waitingCount: 9,
+  }
   Object.assign(stats.flush, {
     pending: 2, queue: 1, active: 1, held: 5, completed: 1021, failed: 1, retried: 1,
     wait: { count: 1021, totalMs: 51_050, lastMs: 12.25, maxMs: 700.125, avgMs: 50 },

@@ -4,6 +4,8 @@
  */
 import type { FileNum, SeqNum } from '../base/index.js'
 import type { DatabaseState, KeptFileReason } from './events.js'
+import type { LatencyStats } from './latency-histogram.js'
+import type { StallCause } from './stall-cause.js'
 import type { StageStats } from './stage-times.js'
 import type {
   CacheStats, CompactionStats, FilesStats, LevelStats, MemoryStats, ValueLogStats,
@@ -41,6 +43,8 @@ export interface Stats {
     /** Puts and deletions in them. */
     entryCount: number
   }
+  /** How long calls and background work took. Of short calls only some are measured; those that failed are not. */
+  latency: CallLatencies
   /** Iterators over ranges. */
   iterators: {
     /** Iterators that are open now. */
@@ -116,6 +120,25 @@ export interface Stats {
 
 /** What a long call does. */
 export type OperationKind = 'checkpoint' | 'scrub' | 'heal' | 'ingest' | 'load' | 'export'
+
+/** How long calls and background work took. */
+export interface CallLatencies {
+  /** Reads of a key, until the value is in memory; one of 64 is measured. */
+  get: LatencyStats
+  /** Steps of walks over ranges to the next entry; one of 256 is measured. */
+  step: LatencyStats
+  /**
+   * Writes, from the first of a group that was asked for until the group is in the log and can be read; one group of 16
+   * is measured. With `sync: true` the sync comes on top.
+   */
+  commit: LatencyStats
+  /** Syncs of logs. */
+  sync: LatencyStats
+  /** Flushes, from the moment a memtable was full until its table took its place. */
+  flush: LatencyStats
+  /** Compactions. */
+  compaction: LatencyStats
+}
 
 /** A long call that is under way. */
 export interface OperationStats {
@@ -199,6 +222,8 @@ export interface WriteStallStats {
   state: 'none' | 'slow' | 'stopped'
   /** What there is too much of; null when nothing stalls. */
   reason: string | null
+  /** Which kind of reason it is, as events name it; null when nothing stalls. */
+  cause: StallCause | null
   /** How often a stall began. */
   stallCount: number
   /** How long stalls lasted, all together. */

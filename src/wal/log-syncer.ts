@@ -9,7 +9,7 @@
  */
 import { assert, KeptAlive, VarveError } from '../base/index.js'
 import type { Clock, FileNum, SeqNum, Timer } from '../base/index.js'
-import { StageTimes } from '../stats/index.js'
+import { LatencyHistogram, StageTimes } from '../stats/index.js'
 import type { LogFile } from './log-file.js'
 
 export interface LogSyncerOptions {
@@ -64,6 +64,7 @@ export class LogSyncer {
   durableSeqNum: SeqNum
   /** The times of the syncs that succeeded. */
   readonly syncTimes = new StageTimes()
+  readonly latency = new LatencyHistogram()
 
   constructor(durableSeqNum: SeqNum, options: LogSyncerOptions) {
     this.durableSeqNum = durableSeqNum
@@ -303,6 +304,7 @@ export class LogSyncer {
 
   private noteSync(log: LogFile, durationMs: number): void {
     this.syncTimes.record(durationMs)
+    this.latency.record(durationMs)
     this.options.onSynced?.(log, durationMs)
   }
 

@@ -65,7 +65,9 @@ test('it holds what it names, and nothing of how it is made', () => {
     'CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'docs', 'examples', 'lib', 'package.json',
   ])
   const endings = ['js', 'cjs', 'd.ts', 'd.cts']
-  const doors = ['index', 'level', 'blob-cache', 'keyv', 'unstorage', 'undici', 'session', 'inspector', 'testing']
+  const doors = [
+    'index', 'level', 'blob-cache', 'keyv', 'unstorage', 'undici', 'session', 'otel', 'inspector', 'testing',
+  ]
   const entries = doors.flatMap((name) => endings.map((ending) => `${name}.${ending}`))
   const parts = [
     'base', 'blobs', 'clock', 'database', 'describe', 'dump', 'engine', 'errors', 'files', 'inspect', 'inspection', 'jobs',
@@ -129,7 +131,7 @@ test('what is exported is called what it is, and is the same for import and requ
   packed.link('abstract-level')
   write('names.js', `
     import { createRequire } from 'node:module'
-    const adapters = ['varve/keyv', 'varve/unstorage', 'varve/undici', 'varve/session']
+    const adapters = ['varve/keyv', 'varve/unstorage', 'varve/undici', 'varve/session', 'varve/otel']
     for (const entry of ['varve', 'varve/level', 'varve/blob-cache', ...adapters, 'varve/testing']) {
       const [modern, common] = [await import(entry), createRequire(import.meta.url)(entry)]
       for (const name of Object.keys(modern)) {

@@ -38,7 +38,7 @@ export const batchCommand = defineCommand({
     return withWriter(dir, BESIDE_A_WRITER, async (db) => {
       await db.batch(operations, { sync: true })
       return result()
-    })
+    }, { onProgress: context.opening() })
   },
 })
 

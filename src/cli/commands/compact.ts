@@ -2,6 +2,7 @@
  * What: `varve compact`: merges the tables of a range down to one version a key, and tells before what that means.
  */
 import type { CompactProgress } from '../../engine/index.js'
+import type { Progress } from '../../report/index.js'
 import { EXIT_OK } from '../command.js'
 import { BESIDE_A_WRITER } from '../data/beside-a-writer.js'
 import { compactPlanText, workPlan } from '../data/work-plan.js'
@@ -35,11 +36,14 @@ export const compactCommand = defineCommand({
     return withWriter(dir, BESIDE_A_WRITER, async (db) => {
       const startMs = clock.nowMs()
       const tell = context.progress('compacting')
-      let progress: CompactProgress = { readBytes: 0, writtenBytes: 0, movedBytes: 0, stepCount: 0 }
+      let progress: Omit<CompactProgress, keyof Progress> = {
+        readBytes: 0, writtenBytes: 0, movedBytes: 0, stepCount: 0,
+      }
       const range = { ...(from === undefined ? {} : { gte: from }), ...(to === undefined ? {} : { lt: to }) }
       const onProgress = (now: CompactProgress): void => {
-        progress = now
-        tell({ doneBytes: now.readBytes, totalBytes: null, doneCount: now.stepCount, totalCount: null })
+        const { readBytes, writtenBytes, movedBytes, stepCount } = now
+        progress = { readBytes, writtenBytes, movedBytes, stepCount }
+        tell(now)
       }
       await db.compact(range, { signal, onProgress })
       const ms = clock.nowMs() - startMs
@@ -49,6 +53,6 @@ export const compactCommand = defineCommand({
         return `${countedText(stepCount, 'step')} in ${msText(ms)}, ${bytes}\n`
       })
       return EXIT_OK
-    })
+    }, { onProgress: context.opening() })
   },
 })

@@ -35,6 +35,6 @@ export const flushCommand = defineCommand({
         return `flushed ${countedText(unflushedCount, 'entry', 'entries')} in ${msText(ms)}\n`
       })
       return EXIT_OK
-    })
+    }, { onProgress: context.opening() })
   },
 })

@@ -35,10 +35,12 @@ export const gcCommand = defineCommand({
     if (isDry) return dryRun(dir, ratio, context)
     const nevertheless = 'a dry run works, and the program itself can call collectGarbage()'
     return withWriter(dir, nevertheless, async (db) => {
-      const result = await db.collectGarbage({ ratio, signal: context.signal })
+      const result = await db.collectGarbage({
+        ratio, signal: context.signal, onProgress: context.progress('collecting'),
+      })
       context.result({ isDry: false, ...result }, () => collectedText(result) + keptText(result))
       return EXIT_OK
-    })
+    }, { onProgress: context.opening() })
   },
 })
 

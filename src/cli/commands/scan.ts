@@ -39,7 +39,7 @@ export const scanCommand = defineCommand({
       const options = { ...bounds, ...momentOptions(db, at), limit, reverse }
       await print(db, options, keysOnly, context)
       return EXIT_OK
-    }))
+    }), { onProgress: context.opening() })
   },
 })
 

@@ -14,6 +14,8 @@ import { ProgressBar } from './progress-bar.js'
 
 /** Text is printed when this much waits. */
 const CHUNK_CHARACTERS = 64 * 1024
+/** An open that is done within this time shows no bar. */
+const OPENING_MS = 500
 
 export class CommandContext {
   readonly terminal: Terminal
@@ -107,6 +109,17 @@ export class CommandContext {
     this.bar?.end()
     this.bar = new ProgressBar(this.terminal.errorScreen, this.clock, title)
     return this.bar.show
+  }
+
+  /** Gives the function for `onProgress` of an open, which has a bar only when it takes long enough to be looked at. */
+  opening(): (progress: Progress) => void {
+    const startMs = this.clock.nowMs()
+    let show: ((progress: Progress) => void) | null = null
+    return (progress) => {
+      if (this.clock.nowMs() - startMs < OPENING_MS) return
+      show ??= this.progress('opening')
+      show(progress)
+    }
   }
 
   /** Ends what is shown: the command is done. */

@@ -7,8 +7,10 @@ import type { VarveOptions } from '../../api/index.js'
 import { VarveError } from '../../base/index.js'
 
 /** Shows what the directory holds at this moment. Takes no lock, writes nothing. */
-export async function withReader<T>(dir: string, use: (db: Varve) => Promise<T>): Promise<T> {
-  return useAndClose(await Varve.open(dir, { readOnly: true }), use)
+export async function withReader<T>(
+  dir: string, use: (db: Varve) => Promise<T>, options: VarveOptions = {},
+): Promise<T> {
+  return useAndClose(await Varve.open(dir, { ...options, readOnly: true }), use)
 }
 
 /**

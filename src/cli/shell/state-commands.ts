@@ -4,6 +4,7 @@
 import path from 'node:path'
 import type { KeyBounds } from '../../api/index.js'
 import type { CompactProgress } from '../../engine/index.js'
+import type { Progress } from '../../report/index.js'
 import { statsText } from '../../stats/index.js'
 import { EXIT_ERROR, EXIT_OK, UsageError } from '../command.js'
 import { collectedText, keptText } from '../collected-text.js'
@@ -79,7 +80,7 @@ async function compact(session: Session, range: KeyBounds): Promise<number> {
   const abort = new AbortController()
   session.onInterrupt = () => abort.abort()
   if (session.isInterrupted) abort.abort()
-  let progress: CompactProgress = { readBytes: 0, writtenBytes: 0, movedBytes: 0, stepCount: 0 }
+  let progress: Omit<CompactProgress, 'movedBytes' | keyof Progress> = { readBytes: 0, writtenBytes: 0, stepCount: 0 }
   try {
     await db.compact(range, { signal: abort.signal, onProgress: (now) => (progress = now) })
   } catch (error) {

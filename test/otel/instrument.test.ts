@@ -1,0 +1,206 @@
+/** A database under OpenTelemetry: with fakes that see every call, and with the real SDK. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { metrics, trace } from '@opentelemetry/api'
+import {
+  AggregationTemporality, InMemoryMetricExporter, MeterProvider, PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics'
+import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
+import { formatPrometheus, Varve } from '../../src/index.js'
+import { instrument } from '../../src/otel.js'
+import type { OtelMeter, OtelTracer } from '../../src/otel.js'
+import { otelNameOf } from '../../src/otel/observed-metrics.js'
+import { METRIC_FAMILIES } from '../../src/stats/index.js'
+import { MemoryVfs } from '../../src/testing.js'
+import { expectError } from '../support/harness/expect-error.js'
+import { readPrometheus } from '../support/text/prometheus-text.js'
+
+const open = (options = {}): Promise<Varve> => Varve.open('/db', { components: { vfs: new MemoryVfs() }, ...options })
+
+type Attributes = Record<string, unknown>
+
+/** A meter and a tracer that note what they are told. */
+function fakes() {
+  const recorded: { name: string; value: number; attributes: Attributes }[] = []
+  const spans: { name: string; ms: number; attributes: Attributes; status: unknown }[] = []
+  const callbacks = new Set<(observer: unknown) => void>()
+  const meter = {
+    createHistogram: (name: string) => ({
+      record: (value: number, attributes: Attributes) => recorded.push({ name, value, attributes }),
+    }),
+    createObservableCounter: (name: string) => ({ name }),
+    createObservableGauge: (name: string) => ({ name }),
+    addBatchObservableCallback: (callback: () => void) => callbacks.add(callback),
+    removeBatchObservableCallback: (callback: () => void) => callbacks.delete(callback),
+  } as unknown as OtelMeter
+  const tracer: OtelTracer = {
+    startSpan(name, options) {
+      const span = { name, ms: -1, attributes: options!.attributes!, status: null as unknown }
+      spans.push(span)
+      return {
+        setStatus: (status) => (span.status = status),
+        end: (endTime) => (span.ms = endTime! - options!.startTime!),
+      }
+    },
+  }
+  const observed = (): Map<string, number> => {
+    const values = new Map<string, number>()
+    const observe = ({ name }: { name: string }, value: number, attributes: Attributes): void => {
+      const { 'db.namespace': _, ...own } = attributes
+      values.set(`${name} ${JSON.stringify(own)}`, value)
+    }
+    for (const callback of callbacks) callback({ observe })
+    return values
+  }
+  return { meter, tracer, recorded, spans, callbacks, observed }
+}
+
+test('measured calls, flushes, syncs and compactions are told, with the names of the conventions', async () => {
+  const db = await open()
+  const { meter, tracer, recorded, spans, callbacks } = fakes()
+  const end = instrument(db, { meter, tracer, name: 'orders', everyCall: true, slowMs: 0 })
+  await db.put('secret', 'v', { sync: true })
+  await db.get('secret')
+  for (const _ of db.keysSync()) break
+  await db.flush()
+  await db.put('secret', 'w')
+  await db.flush()
+  await db.compact()
+  await new Promise((resolve) => setImmediate(resolve))
+  const operations = new Set(recorded.map(({ name, attributes }) =>
+    `${name} ${String(attributes['db.operation.name'])}`))
+  for (const operation of ['get', 'next', 'commit']) {
+    assert.ok(operations.has(`db.client.operation.duration ${operation}`), operation)
+  }
+  const names = new Set(recorded.map(({ name }) => name))
+  for (const job of ['flush', 'compaction', 'wal.sync']) assert.ok(names.has(`varve.${job}.duration`), job)
+  for (const { value, attributes } of recorded) {
+    assert.ok(value >= 0 && value < 60, `${value} s`)
+    assert.deepEqual([attributes['db.system.name'], attributes['db.namespace']], ['varve', 'orders'])
+  }
+  const spanNames = new Set(spans.map(({ name }) => name))
+  for (const operation of ['get', 'commit', 'flush', 'compaction']) assert.ok(spanNames.has(`varve ${operation}`))
+  assert.ok(spans.every(({ ms }) => ms >= 0))
+  assert.ok(!JSON.stringify([recorded, spans]).includes('secret'))
+  end()
+  end()
+  const count = recorded.length
+  await db.put('k', 'v')
+  await db.get('k')
+  await db.flush()
+  assert.deepEqual([recorded.length, callbacks.size], [count, 0])
+  await db.close()
+})
+
+test('a measured call that fails says which error it was', async () => {
+  const db = await open()
+  const { meter, tracer, recorded, spans } = fakes()
+  instrument(db, { meter, tracer, everyCall: true, slowMs: 0 })
+  const failing = new Error('the reader fails')
+  const { PointReader } = await import('../../src/read/index.js')
+  const reader = Object.getOwnPropertyDescriptor(db, 'reads')!.value as InstanceType<typeof PointReader>
+  Object.defineProperty(reader, 'find', { value: () => { throw failing } })
+  await assert.rejects(db.get('k'), failing)
+  assert.equal(recorded.at(-1)!.attributes['error.type'], '_OTHER')
+  assert.deepEqual(spans.at(-1)!.status, { code: 2, message: '_OTHER' })
+  await db.close()
+})
+
+test('without everyCall one get of 64 is measured; two may listen, and each takes back its own', async () => {
+  const db = await open()
+  const [one, all] = [fakes(), fakes()]
+  const gets = ({ recorded }: ReturnType<typeof fakes>): number =>
+    recorded.filter(({ attributes }) => attributes['db.operation.name'] === 'get').length
+  const endOne = instrument(db, { meter: one.meter })
+  for (let i = 0; i < 640; i++) db.getSync('k')
+  assert.equal(gets(one), 10)
+  const endAll = instrument(db, { meter: all.meter, everyCall: true })
+  for (let i = 0; i < 64; i++) db.getSync('k')
+  assert.deepEqual([gets(one), gets(all)], [74, 64])
+  endAll()
+  for (let i = 0; i < 64; i++) db.getSync('k')
+  assert.deepEqual([gets(one), gets(all)], [75, 64])
+  endOne()
+  await db.close()
+})
+
+test('a meter that throws harms nobody', async () => {
+  const db = await open()
+  const { meter } = fakes()
+  const throwing = { ...meter, createHistogram: () => ({ record: () => { throw new Error('mine') } }) }
+  instrument(db, { meter: throwing, everyCall: true })
+  await db.put('k', 'v')
+  assert.ok((await db.get('k')) !== undefined)
+  await db.flush()
+  await db.close()
+})
+
+test('bad options are refused', async () => {
+  const db = await open()
+  const { meter, tracer } = fakes()
+  for (const options of [
+    {}, null, [], { meter: {} }, { meter: null }, { tracer: 'x' }, { meter, name: 5 }, { meter, slowMs: -1 },
+    { tracer, slowMs: NaN }, { meter, everyCall: 1 }, { meter, metre: 1 },
+  ]) expectError(() => instrument(db, options as never), 'INVALID_ARGUMENT')
+  await db.close()
+})
+
+test('observed metrics are those of formatPrometheus, by names from which exporters make the same ones', async () => {
+  const db = await open({ workers: 0 })
+  await db.put('k', 'v')
+  await db.flush()
+  const { meter, observed } = fakes()
+  instrument(db, { meter })
+  const values = observed()
+  const families = readPrometheus(formatPrometheus(db.stats(), { labels: { database: 'x' } }))
+  for (const family of METRIC_FAMILIES) {
+    const { name, unit } = otelNameOf(family)
+    const unitName = { By: '_bytes', s: '_seconds', '': '' }[unit]!
+    const exported = name.replace('.', '_') + unitName + (family.type === 'counter' ? '_total' : '')
+    assert.equal(exported, `varve_${family.name}`)
+    if (family.type === 'summary') continue
+    for (const { labels: { database: _, ...own }, value } of families.get(exported)!.samples) {
+      const found = values.get(`${name} ${JSON.stringify(own)}`)
+      assert.ok(found !== undefined, exported)
+      if (!exported.includes('age') && !exported.includes('events')) assert.equal(found, value, exported)
+    }
+  }
+  const names = METRIC_FAMILIES.map((family) => otelNameOf(family).name)
+  assert.equal(new Set(names).size, names.length)
+  await db.close()
+})
+
+test('the real SDK takes it all', async () => {
+  const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
+  const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 })
+  const provider = new MeterProvider({ readers: [reader] })
+  const spanExporter = new InMemorySpanExporter()
+  const tracerProvider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spanExporter)] })
+  const db = await open()
+  const end = instrument(db, {
+    meter: provider.getMeter('test'), tracer: tracerProvider.getTracer('test'), everyCall: true, slowMs: 0,
+  })
+  for (let i = 0; i < 10; i++) await db.put(`k${i}`, 'v')
+  for (let i = 0; i < 10; i++) await db.get(`k${i}`)
+  await db.flush()
+  await new Promise((resolve) => setImmediate(resolve))
+  await reader.forceFlush()
+  const scopes = exporter.getMetrics().at(-1)!.scopeMetrics
+  const told = new Map(scopes.flatMap(({ metrics: all }) => all).map((metric) => [metric.descriptor.name, metric]))
+  assert.equal(told.get('varve.write_entries')!.dataPoints[0]!.value, 10)
+  assert.equal(told.get('varve.write_entries')!.dataPoints[0]!.attributes['db.namespace'], '/db')
+  const durations = told.get('db.client.operation.duration')!
+  assert.equal(durations.descriptor.unit, 's')
+  const gets = durations.dataPoints.find(({ attributes }) => attributes['db.operation.name'] === 'get')!
+  assert.equal((gets.value as { count: number }).count, 10)
+  assert.ok(told.get('varve.flush.duration') !== undefined && told.get('varve.level')!.dataPoints.length > 5)
+  const spans = spanExporter.getFinishedSpans()
+  assert.ok(spans.some(({ name }) => name === 'varve flush') && spans.some(({ name }) => name === 'varve get'))
+  end()
+  await db.close()
+  // The global ones have the same shape.
+  const other = await open()
+  instrument(other, { meter: metrics.getMeter('varve'), tracer: trace.getTracer('varve') })()
+  await other.close()
+  await Promise.all([provider.shutdown(), tracerProvider.shutdown()])
+})
