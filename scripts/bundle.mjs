@@ -31,7 +31,6 @@ const names = new Map([
   ['index level inspector otel testing cli', 'jobs'],
   ['index level blob-cache keyv unstorage inspector otel cli', 'files'],
   ['blob-cache keyv unstorage cli', 'blobs'],
-  ['blob-cache keyv unstorage inspector cli', 'dump'],
   ['inspector cli', 'describe'],
   ['inspector', 'inspection'],
   ['index level blob-cache keyv unstorage inspector otel testing cli', 'base'],

@@ -21,7 +21,9 @@ test('publint finds nothing', async () => {
 })
 
 const ENTRIES = [
-  '.', './blob-cache', './keyv', './level', './otel', './package.json', './session', './testing', './undici', './unstorage',
+  '.', './blob-cache', './inspector', './keyv', './level', './otel', './package.json', './session', './testing',
+  './undici',
+  './unstorage',
 ]
 
 test('attw finds nothing: every way to resolve has its types', async () => {
