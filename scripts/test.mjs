@@ -69,7 +69,7 @@ const isQuick = process.argv.includes('--quick')
 const MINUTES_MAX = isLong ? 12 * 60 : 10
 const filters = process.argv.slice(2).filter((arg) => !arg.startsWith('--'))
 /** The share of the large counts that this run draws. */
-const share = isQuick ? 1 / 32 : isLong || filters.length > 0 ? 1 : 1 / 24
+const share = isQuick ? 1 / 32 : isLong || filters.length > 0 ? 1 : 1 / 32
 /** @param {string} source */
 const isLeftOut = (source) => SLOW.includes(source) || NOT_QUICK.some((start) => source.startsWith(start))
 /** @param {string} name */

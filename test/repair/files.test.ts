@@ -389,6 +389,8 @@ test('a file of another database is told of once, also where the manifest turns 
   await db.sync()
   const image = new Map(takeImage(vfs, SOURCE))
   await db.close()
+  // The log of the table is gone sooner or later.
+  for (const log of namesOf(image, '.wal').slice(0, -1)) image.delete(log)
   const [manifest] = namesOf(image, '.manifest')
   image.set(manifest!, before.get(manifest!)!)
   image.set('000900.table', other.image.get(namesOf(other.image, '.table')[0]!)!)
