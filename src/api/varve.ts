@@ -254,9 +254,9 @@ export class Varve extends VarveReads {
   }
 
   /**
-   * Puts entries that come in any order, all or none, at one moment: faster than batches, since they are sorted and
-   * written as tables once. Of several with one key the last counts. Rejects with what the source throws,
-   * INVALID_ARGUMENT, the signal's reason, CLOSED, or as writes do; then nothing has changed.
+   * Puts entries that come in any order, all or none, at one moment. They are sorted and written as tables once, and
+   * synced, so that no compaction is left to do. Of several with one key the last counts. Rejects with what the
+   * source throws, INVALID_ARGUMENT, the signal's reason, CLOSED, or as writes do; then nothing has changed.
    */
   async load(entries: LoadSource, options?: LoadOptions): Promise<LoadResult> {
     return this.waitFor(load(this.writer(), entries, options))
