@@ -49,9 +49,11 @@ export class LevelReads {
   }
 
   getSync(key: Format, options: PrivateReadOptions): Format | undefined {
-    const { view, reads } = this
-    if (!reads.latency.isDue()) return this.getSyncNow(key, options)
-    return reads.measured(view, () => this.getSyncNow(key, options))
+    return this.reads.latency.isDue() ? this.getSyncMeasured(key, options) : this.getSyncNow(key, options)
+  }
+
+  private getSyncMeasured(key: Format, options: PrivateReadOptions): Format | undefined {
+    return this.reads.measured(this.view, () => this.getSyncNow(key, options))
   }
 
   private getSyncNow(key: Format, options: PrivateReadOptions): Format | undefined {
@@ -61,8 +63,11 @@ export class LevelReads {
   }
 
   get(key: Format, options: PrivateReadOptions): Promise<Format | undefined> {
-    const { view, reads } = this
-    return reads.latency.isDue() ? reads.measured(view, () => this.getNow(key, options)) : this.getNow(key, options)
+    return this.reads.latency.isDue() ? this.getMeasured(key, options) : this.getNow(key, options)
+  }
+
+  private getMeasured(key: Format, options: PrivateReadOptions): Promise<Format | undefined> {
+    return this.reads.measured(this.view, () => this.getNow(key, options))
   }
 
   private getNow(key: Format, options: PrivateReadOptions): Promise<Format | undefined> {

@@ -40,7 +40,7 @@ export class PointReader {
    */
   get(moment: ReadMoment, key: Bytes, copies: UserBytes, renewing?: ReadView): Uint8Array | undefined {
     if (renewing === undefined || !this.latency.isDue()) return this.getNow(moment, key, copies, renewing)
-    return this.measured(renewing, () => this.getNow(moment, key, copies, renewing))
+    return this.getMeasured(moment, key, copies, renewing)
   }
 
   private getNow(moment: ReadMoment, key: Bytes, copies: UserBytes, renewing?: ReadView): Uint8Array | undefined {
@@ -53,7 +53,7 @@ export class PointReader {
   /** Reads as `get` does; a large value is read in the thread pool, and any that stands apart while reads are slow. */
   answer(view: ReadView, moment: ReadMoment, key: Bytes, copies: UserBytes): Promise<Uint8Array | undefined> {
     if (!this.latency.isDue()) return this.answerNow(view, moment, key, copies)
-    return this.measured(view, () => this.answerNow(view, moment, key, copies))
+    return this.answerMeasured(view, moment, key, copies)
   }
 
   private answerNow(
@@ -64,8 +64,12 @@ export class PointReader {
     if (isApart(found.kind)) return this.readLater(view, key)
     const { state } = this.at!
     const held = HeldValue.of(state, found)
-    if (held !== null) return view.iterators.valueReads.run(state, this.untilDone(view, () => held.copyNow(view.turns)))
+    if (held !== null) return this.copyLater(view, held, state)
     return view.turns.answer(copies.copy(found.valueBytes, found.valueStart, found.valueEnd))
+  }
+
+  private copyLater(view: ReadView, held: HeldValue, state: ReadState): Promise<Uint8Array> {
+    return view.iterators.valueReads.run(state, this.untilDone(view, () => held.copyNow(view.turns)))
   }
 
   /** What `get` gives, but for a value that stands apart, or would be copied for long, where it is. */
@@ -164,6 +168,18 @@ export class PointReader {
   }
 
   // ── Measured reads ──────────────────────────────────────────────────────────────────────────────
+
+  // A function that stands in a method costs each call of it an object, so `get` and `answer` have none.
+
+  private getMeasured(moment: ReadMoment, key: Bytes, copies: UserBytes, view: ReadView): Uint8Array | undefined {
+    return this.measured(view, () => this.getNow(moment, key, copies, view))
+  }
+
+  private answerMeasured(
+    view: ReadView, moment: ReadMoment, key: Bytes, copies: UserBytes,
+  ): Promise<Uint8Array | undefined> {
+    return this.measured(view, () => this.answerNow(view, moment, key, copies))
+  }
 
   /** Makes a read, and notes how long it took, unless it goes on behind the call: see `untilDone`. */
   measured<T>(view: ReadView, read: () => T): T {
