@@ -3,7 +3,7 @@
  * Thread: main; it holds the lock meanwhile, so no open database is touched.
  */
 import { directoryError, parseFileName, VarveError } from '../base/index.js'
-import { holdsData, readMarker, checkNotForeign, findDirectory, lockFor, namesIn } from '../directory/index.js'
+import { databaseDirectory, holdsData, lockFor, readMarker } from '../directory/index.js'
 import { HeldVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 
@@ -11,11 +11,7 @@ import type { Vfs } from '../vfs/index.js'
 const MAGIC_START = 'varve'
 
 export async function destroyDatabase(vfs: Vfs, location: string): Promise<void> {
-  if ((await findDirectory(location, vfs)) === null) {
-    throw new VarveError('NOT_FOUND', `${location} does not exist`)
-  }
-  const dir = await vfs.realPath(location)
-  checkNotForeign(dir, await namesIn(dir, vfs))
+  const { dir } = await databaseDirectory(location, vfs)
   if (!(await isOurs(vfs, dir))) {
     throw new VarveError('NOT_FOUND', `the database in ${location} does not exist`)
   }

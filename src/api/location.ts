@@ -2,10 +2,8 @@
  * What: calls about a location where a database is or may be: the check of the location, the file system, and the
  * errors that it reports.
  */
-import {
-  directoryError, errnoOf, invalidArgument, keepAliveUntil, systemClock, takeOptions, VarveError,
-} from '../base/index.js'
-import { findDirectory } from '../directory/index.js'
+import { directoryError, errnoOf, invalidArgument, keepAliveUntil, systemClock, takeOptions } from '../base/index.js'
+import { existingDirectory } from '../directory/index.js'
 import { NodeVfs } from '../vfs/index.js'
 import type { LockHolder, Vfs } from '../vfs/index.js'
 
@@ -23,8 +21,7 @@ export async function atLocation<T>(
 }
 
 export async function unlockDirectory(vfs: Vfs, path: string): Promise<LockHolder | null> {
-  if ((await findDirectory(path, vfs)) === null) throw new VarveError('NOT_FOUND', `${path} does not exist`)
-  return vfs.forceUnlock(await vfs.realPath(path))
+  return vfs.forceUnlock(await existingDirectory(path, vfs))
 }
 
 /** Turns an error of the file system about the directory itself into ours; a bug stays what it is. */

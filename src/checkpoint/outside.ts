@@ -7,7 +7,7 @@
  */
 import { isOutOfFiles, openListedError, runAsync, VarveError } from '../base/index.js'
 import type { FileNum, Random, Steps } from '../base/index.js'
-import { backupNames, checkNotForeign, findDirectory, holdsFiles, namesIn } from '../directory/index.js'
+import { backupNames, databaseDirectory, holdsFiles } from '../directory/index.js'
 import type { Operation } from '../engine/index.js'
 import { findDatabase, readHistory, readPatiently, TO_READ } from '../open/index.js'
 import type { FoundHistory } from '../open/index.js'
@@ -31,10 +31,7 @@ export interface OutsidePlace {
 
 /** Finds the directory of a database, by its real path. Throws NOT_FOUND and UNSUPPORTED_FORMAT. */
 export async function findSource(vfs: Vfs, location: string): Promise<string> {
-  if ((await findDirectory(location, vfs)) === null) throw new VarveError('NOT_FOUND', `${location} does not exist`)
-  const dir = await vfs.realPath(location)
-  const names = await namesIn(dir, vfs)
-  checkNotForeign(dir, names)
+  const { dir, names } = await databaseDirectory(location, vfs)
   const newest = holdsFiles(names) ? undefined : backupNames(names).at(-1)
   if (newest === undefined) return dir
   throw new VarveError('NOT_FOUND', `${location} is a set of backups, and no database`, {

@@ -6,7 +6,7 @@
 import { directoryError, errnoOf, parseFileName, runAsync, VarveError } from '../base/index.js'
 import { readFully, withFile } from '../vfs/index.js'
 import type { FileInfo, Vfs, VfsLock } from '../vfs/index.js'
-import { checkFileNotForeign, FOREIGN_FILE_BYTES } from './foreign-database.js'
+import { checkFileNotForeign, checkNotForeign, FOREIGN_FILE_BYTES } from './foreign-database.js'
 
 /** Errors by which a system, or Node's permission model, forbids this process to open a directory. */
 const FORBIDDEN = new Set(['EACCES', 'EPERM', 'ERR_ACCESS_DENIED'])
@@ -19,6 +19,28 @@ export async function findDirectory(location: string, vfs: Vfs): Promise<FileInf
   if (target === null || target.kind === 'directory') return target
   if (target.kind === 'file') await checkFile(location, vfs)
   throw new VarveError('INVALID_ARGUMENT', `${location} is not a directory`)
+}
+
+/** Gives the real path of a directory that is there. Throws NOT_FOUND without one. */
+export async function existingDirectory(location: string, vfs: Vfs): Promise<string> {
+  if ((await findDirectory(location, vfs)) === null) {
+    throw new VarveError('NOT_FOUND', `${location} does not exist`)
+  }
+  return vfs.realPath(location)
+}
+
+/** A directory that may hold a database: its real path, and the names in it. */
+export interface NamedDirectory {
+  dir: string
+  names: string[]
+}
+
+/** Gives a directory that is there, and no other store's. Throws NOT_FOUND and UNSUPPORTED_FORMAT. */
+export async function databaseDirectory(location: string, vfs: Vfs): Promise<NamedDirectory> {
+  const dir = await existingDirectory(location, vfs)
+  const names = await namesIn(dir, vfs)
+  checkNotForeign(dir, names)
+  return { dir, names }
 }
 
 async function infoOf(path: string, vfs: Vfs): Promise<FileInfo | null> {

@@ -10,7 +10,7 @@
  */
 import { parseFileName, Turns, VarveError } from '../base/index.js'
 import type { Clock, SeqNum } from '../base/index.js'
-import { checkNotForeign, findDirectory, namesIn } from '../directory/index.js'
+import { databaseDirectory } from '../directory/index.js'
 import { Operations } from '../engine/index.js'
 import type { ResolvedOptions } from '../engine/index.js'
 import { ReadClock } from '../iterator/index.js'
@@ -25,11 +25,7 @@ import { PatientReading } from './patient-reading.js'
 import type { Sight } from './patient-reading.js'
 
 export async function openReadOnly(location: string, vfs: Vfs, options: ResolvedOptions): Promise<ReadOnlyView> {
-  if ((await findDirectory(location, vfs)) === null) {
-    throw new VarveError('NOT_FOUND', `${location} does not exist`)
-  }
-  const dir = await vfs.realPath(location)
-  checkNotForeign(dir, await namesIn(dir, vfs))
+  const { dir } = await databaseDirectory(location, vfs)
   const reading = new PatientReading(dir, vfs, options)
   return new ReadOnlyView(reading, await reading.first())
 }

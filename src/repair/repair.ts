@@ -10,7 +10,7 @@ import {
   tableFileName, toHex, VarveError,
 } from '../base/index.js'
 import type { FileNum, HashSeed, Random, SeqNum } from '../base/index.js'
-import { checkNotForeign, findDirectory, namesIn } from '../directory/index.js'
+import { databaseDirectory } from '../directory/index.js'
 import type { NewDirectory } from '../directory/index.js'
 import { buildTable } from '../flush/index.js'
 import { allTables, applyEdits, emptyVersion, extentOf, highestFileNum, LEVELS_MIN } from '../manifest/index.js'
@@ -51,12 +51,7 @@ export interface RepairPlan extends WorkCall {
 /** Makes the target. Throws when it cannot; then nothing stands there, and the source is as it was. */
 export async function repairDirectory(plan: RepairPlan): Promise<RepairReport> {
   const { vfs } = plan
-  if ((await findDirectory(plan.source, vfs)) === null) {
-    throw new VarveError('NOT_FOUND', `${plan.source} does not exist`)
-  }
-  const source = await vfs.realPath(plan.source)
-  const names = await namesIn(source, vfs)
-  checkNotForeign(source, names)
+  const { dir: source, names } = await databaseDirectory(plan.source, vfs)
   const made = await findTarget(vfs, source, plan.target, plan.clock ?? systemClock)
   await checkNotLocked(vfs, source)
   return await new Repair(plan, { source, names, made }).run()

@@ -13,7 +13,7 @@ import {
   tempFileName, VarveError,
 } from '../base/index.js'
 import type { Clock, FileHeader } from '../base/index.js'
-import { backupNames, checkNotForeign, findDirectory, holdsFiles, lockFor, namesIn } from '../directory/index.js'
+import { backupNames, databaseDirectory, existingDirectory, holdsFiles, lockFor, namesIn } from '../directory/index.js'
 import { UniqueNames } from '../engine/index.js'
 import { isOk, Pace } from '../report/index.js'
 import type { Problem, ToolReport } from '../report/index.js'
@@ -72,9 +72,7 @@ const PIECE_BYTES = 256 * KiB
 export async function healDirectory(
   location: string, { vfs, clock }: Pick<HealPlace, 'vfs' | 'clock'>, call: HealCall,
 ): Promise<HealReport> {
-  if ((await findDirectory(location, vfs)) === null) throw new VarveError('NOT_FOUND', `${location} does not exist`)
-  const dir = await vfs.realPath(location)
-  checkNotForeign(dir, await namesIn(dir, vfs))
+  const { dir } = await databaseDirectory(location, vfs)
   const from = await findBackups(call.from, dir, vfs)
   const lock = await lockFor(dir, vfs)
   try {
@@ -92,8 +90,7 @@ export async function healDirectory(
 export async function findBackups(from: readonly string[], dir: string, vfs: Vfs): Promise<string[]> {
   const found: string[] = []
   for (const backup of from) {
-    if ((await findDirectory(backup, vfs)) === null) throw new VarveError('NOT_FOUND', `${backup} does not exist`)
-    if ((await vfs.realPath(backup)) === dir) {
+    if ((await existingDirectory(backup, vfs)) === dir) {
       throw new VarveError('INVALID_ARGUMENT', `${backup} is the database itself, and no backup of it`)
     }
     const names = await namesIn(backup, vfs)

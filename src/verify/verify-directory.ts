@@ -13,7 +13,7 @@ import {
   handleFileNum, logFileName, manifestFileName, runAsync, SALVAGED_DIRECTORY, toHex, VarveError,
 } from '../base/index.js'
 import type { Clock, LogFacts, TableFacts } from '../base/index.js'
-import { checkNotForeign, findDirectory, namesIn } from '../directory/index.js'
+import { databaseDirectory } from '../directory/index.js'
 import { keptTablesIn } from '../engine/index.js'
 import { allTables, findObsoleteFiles, firstNeededLog, logNumbers } from '../manifest/index.js'
 import type { ManifestContents, Version } from '../manifest/index.js'
@@ -38,9 +38,7 @@ const PAUSE_MS = 40
 export async function verifyDirectory(
   location: string, { vfs, clock }: { vfs: Vfs; clock: Clock }, call: VerifyCall,
 ): Promise<VerifyReport> {
-  if ((await findDirectory(location, vfs)) === null) throw new VarveError('NOT_FOUND', `${location} does not exist`)
-  const dir = await vfs.realPath(location)
-  checkNotForeign(dir, await namesIn(dir, vfs))
+  const { dir } = await databaseDirectory(location, vfs)
   const verification = new Verification(dir, { vfs, clock }, call)
   try {
     return await verification.run()

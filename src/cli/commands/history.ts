@@ -1,9 +1,8 @@
 /**
  * What: `varve history`: what each group of the manifest changed, by which job, and how large the levels were then.
  */
-import path from 'node:path'
 import { runAsync, tableFileName, VarveError } from '../../base/index.js'
-import { checkNotForeign, findDirectory, namesIn, readMarker } from '../../directory/index.js'
+import { checkNotForeign, existingDirectory, namesIn, readMarker } from '../../directory/index.js'
 import { causeName, ManifestHistory, versionText } from '../../manifest/index.js'
 import type { HistoryGroup, LevelTally, LevelTable, VersionEdit } from '../../manifest/index.js'
 import { NodeVfs } from '../../vfs/index.js'
@@ -52,10 +51,7 @@ export const historyCommand = defineCommand({
 /** Reads the manifest that counts; a process beside may begin a new one meanwhile. */
 async function readHistory(location: string): Promise<ManifestHistory> {
   const vfs = new NodeVfs()
-  if ((await findDirectory(location, vfs)) === null) {
-    throw new VarveError('NOT_FOUND', `${location} does not exist`)
-  }
-  const dir = await vfs.realPath(path.resolve(location))
+  const dir = await existingDirectory(location, vfs)
   for (let attempt = 1; ; attempt++) {
     const names = await namesIn(dir, vfs)
     checkNotForeign(dir, names)
