@@ -18,13 +18,14 @@ export function useNativeCrc32(crc32: NativeCrc32 | null): void {
   native = crc32
 }
 
-const tables = makeTables()
+const tables = sliceTables(0xedb88320)
 
-function makeTables(): Int32Array {
+/** Makes the tables of a CRC of 32 bits, by its reflected polynomial, for `sliceCrc`. */
+export function sliceTables(polynomial: number): Int32Array {
   const table = new Int32Array(8 * 256)
   for (let i = 0; i < 256; i++) {
     let crc = i
-    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ polynomial : crc >>> 1
     table[i] = crc
   }
   for (let i = 256; i < 8 * 256; i++) {
@@ -39,7 +40,11 @@ export function crc32(bytes: Uint8Array, start: number, end: number, seed = 0): 
   if (native !== null && end - start >= NATIVE_BYTES_MIN) {
     return native(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start), seed)
   }
-  const t = tables
+  return sliceCrc(tables, bytes, start, end, seed)
+}
+
+/** The CRC of bytes[start, end) by such tables, continued from `seed`. */
+export function sliceCrc(t: Int32Array, bytes: Uint8Array, start: number, end: number, seed: number): number {
   let crc = ~seed
   let i = start
   for (const stop = end - 7; i < stop; i += 8) {

@@ -4,39 +4,13 @@
  * this one it does not have.
  * Thread: any.
  */
+import { sliceCrc, sliceTables } from '../base/index.js'
 
-/** Slice-by-8, as in base/checksum.ts. */
-const tables = makeTables()
-
-function makeTables(): Int32Array {
-  const table = new Int32Array(8 * 256)
-  for (let i = 0; i < 256; i++) {
-    let crc = i
-    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1
-    table[i] = crc
-  }
-  for (let i = 256; i < 8 * 256; i++) {
-    const previous = table[i - 256]!
-    table[i] = (previous >>> 8) ^ table[previous & 0xff]!
-  }
-  return table
-}
+const tables = sliceTables(0x82f63b78)
 
 /** CRC-32C of bytes[start, end), continued from `seed` (0 to begin). */
 export function crc32c(bytes: Uint8Array, start: number, end: number, seed = 0): number {
-  const t = tables
-  let crc = ~seed
-  let i = start
-  for (const stop = end - 7; i < stop; i += 8) {
-    crc ^= bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24)
-    crc =
-      t[0x700 + (crc & 0xff)]! ^ t[0x600 + ((crc >>> 8) & 0xff)]! ^
-      t[0x500 + ((crc >>> 16) & 0xff)]! ^ t[0x400 + (crc >>> 24)]! ^
-      t[0x300 + bytes[i + 4]!]! ^ t[0x200 + bytes[i + 5]!]! ^
-      t[0x100 + bytes[i + 6]!]! ^ t[bytes[i + 7]!]!
-  }
-  for (; i < end; i++) crc = (crc >>> 8) ^ t[(crc ^ bytes[i]!) & 0xff]!
-  return ~crc >>> 0
+  return sliceCrc(tables, bytes, start, end, seed)
 }
 
 const MASK_DELTA = 0xa282ead8

@@ -15,7 +15,7 @@ import { keySuccessor } from '../iterator/index.js'
 import { extentOf } from '../manifest/index.js'
 import type { ValueLogFacts } from '../manifest/index.js'
 import { ByteLedger } from '../report/index.js'
-import type { ByteRange, ProblemSeverity } from '../report/index.js'
+import type { ByteRange, Problem, ProblemSeverity } from '../report/index.js'
 import { checkTable, checkTableBytes, checkTableOutline } from '../sstable/index.js'
 import type { TableProblem } from '../sstable/index.js'
 import { readFully, WindowReader } from '../vfs/index.js'
@@ -39,17 +39,8 @@ export type ListedFile =
 export type FileCheckLevel = 'quick' | 'full' | 'deep'
 
 /** One thing in a file that is not as it should be: plain data, as a report has it. */
-export interface FileProblem {
+export interface FileProblem extends Omit<Problem, 'file'> {
   code: ErrorCode
-  severity: ProblemSeverity
-  offset: number | null
-  bytes: number | null
-  /** The keys that may be wrong, half-open; null when no key is named. */
-  from: Uint8Array | null
-  to: Uint8Array | null
-  message: string
-  consequence: string
-  advice: string
 }
 
 /** Where the file stands, and whose it is. */
