@@ -1,6 +1,8 @@
 /**
- * Each example of the guides runs as it stands, in a directory of its own, and prints what it says: what stands behind
- * `console.log(…)   // ` is a line of its output.
+ * Each example of the guides runs as it stands and prints what the page says: what stands behind `console.log(…)   // `
+ * is a line of its output, or the block that follows is all of it. An example whose first line is `// name` is that
+ * file of a directory which the page's named examples share, in their order; any other has a directory of its own. In a
+ * `console` block stand commands of `varve` and what they print.
  */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -9,6 +11,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, test } from 'node:test'
 import { promisify } from 'node:util'
+import { transformSync } from 'esbuild'
 import { packageDir } from './support/harness/golden.js'
 
 const run = promisify(execFile)
@@ -16,29 +19,74 @@ const lab = mkdtempSync(path.join(tmpdir(), 'varve-guides-'))
 after(() => rmSync(lab, { recursive: true }))
 
 /** What a reader has installed. */
+const INSTALLED = [
+  '@opentelemetry', 'charwise', 'express-session', 'keyv', 'msgpackr', 'ordered-binary', 'undici', 'unstorage',
+]
 writeFileSync(path.join(lab, 'package.json'), '{ "private": true }\n')
 mkdirSync(path.join(lab, 'node_modules'))
 symlinkSync(packageDir, path.join(lab, 'node_modules/varve'), 'dir')
-for (const name of ['@opentelemetry', 'express-session', 'keyv', 'msgpackr', 'ordered-binary', 'undici', 'unstorage']) {
+for (const name of INSTALLED) {
   symlinkSync(path.join(packageDir, 'node_modules', name), path.join(lab, 'node_modules', name), 'dir')
 }
 
-function examplesIn(page: string, imported: string): { heading: string; code: string }[] {
+interface Example {
+  heading: string
+  language: string
+  code: string
+  /** The block that follows, without a language: what is printed. */
+  printed: string | undefined
+}
+
+function examplesIn(page: string, imported: string): Example[] {
   let heading = page
-  const examples: { heading: string; code: string }[] = []
+  const examples: Example[] = []
   const text = readFileSync(path.join(packageDir, page), 'utf8')
-  for (const [, title, code] of text.matchAll(/^## (.*)$|^```js\n([\s\S]*?)^```/gm)) {
+  const pattern = /^## (.*)$|^```(js|ts|console)\n([\s\S]*?)^```$(?:\n\n```\n([\s\S]*?)^```$)?/gm
+  for (const [, title, language, code, printed] of text.matchAll(pattern)) {
     if (title !== undefined) heading = title
-    else if (code!.includes(imported)) examples.push({ heading, code: code! })
+    else if (language === 'console') examples.push({ heading, language, code: code!, printed: undefined })
+    else if (code!.includes(imported) && (language === 'js' || printed !== undefined)) {
+      examples.push({ heading, language: language!, code: code!, printed })
+    }
   }
   return examples
 }
 
+/** Gives the lines that an example says that it prints. */
+function expectedOf({ code, printed }: Example): string[] {
+  if (printed !== undefined) return printed.trimEnd().split('\n')
+  const expected = [...code.matchAll(/^ *console\.log\(.*\) +\/\/ (.*)$/gm)].map(([, line]) => line!)
+  assert.ok(expected.length > 0, 'it prints something')
+  assert.equal(expected.length, code.split('console.log(').length - 1, 'each line says what it prints')
+  return expected
+}
+
+/** Runs the commands of a `console` block. */
+async function runCommands(code: string, cwd: string): Promise<void> {
+  for (const part of code.split(/^\$ /m).slice(1)) {
+    const [command, ...expected] = part.trimEnd().split('\n')
+    const [npx, varve, ...args] = command!.split(' ')
+    assert.deepEqual([npx, varve], ['npx', 'varve'])
+    const { stdout } = await run(process.execPath, [path.join(packageDir, 'lib/cli.js'), ...args], { cwd })
+    assert.deepEqual(stdout.trimEnd().split('\n'), expected, command)
+  }
+}
+
+async function runProgram(example: Example, cwd: string, name: string): Promise<void> {
+  const { code, language } = example
+  const isTyped = language === 'ts'
+  const file = isTyped ? name.replace(/\.ts$/, '.mjs') : name
+  writeFileSync(path.join(cwd, file), isTyped ? transformSync(code, { loader: 'ts', format: 'esm' }).code : code)
+  const { stdout, stderr } = await run(process.execPath, [file], { cwd })
+  assert.deepEqual(stdout.trimEnd().split('\n'), expectedOf(example))
+  assert.equal(stderr, '')
+}
+
 /** Pages, how many examples each has, and what these import. */
 const pages = [
-  ['docs/blob-cache.md', 6, "'varve/"], ['docs/adapters.md', 4, "'varve/"], ['README.md', 1, "'varve/"],
-  ['docs/verify.md', 2, "'varve'"], ['docs/inspector.md', 1, "'varve/"], ['docs/views.md', 3, "'varve'"],
-  ['docs/monitoring.md', 7, "from 'varve"], ['docs/tuning.md', 2, "from 'varve"],
+  ['docs/first-steps.md', 12, 'varve'], ['docs/blob-cache.md', 6, "'varve/"], ['docs/adapters.md', 4, "'varve/"],
+  ['README.md', 1, "'varve/"], ['docs/verify.md', 2, "'varve'"], ['docs/inspector.md', 1, "'varve/"],
+  ['docs/views.md', 3, "'varve'"], ['docs/monitoring.md', 7, "from 'varve"], ['docs/tuning.md', 2, "from 'varve"],
   ['docs/durability.md', 2, "from 'varve"], ['docs/many-databases.md', 2, "from 'varve"],
   ['docs/faq.md', 2, "from 'varve"],
 ] as const
@@ -46,17 +94,14 @@ const pages = [
 for (const [page, count, imported] of pages) {
   const examples = examplesIn(page, imported).filter(({ code }) => !code.includes('varve/level'))
   test(`${page} has its examples`, () => assert.equal(examples.length, count))
-  for (const [i, { heading, code }] of examples.entries()) {
-    test(`${page}: ${heading}`, async () => {
-      const dir = path.join(lab, `${path.basename(page)}-${i}`)
-      mkdirSync(dir)
-      writeFileSync(path.join(dir, 'example.mjs'), code)
-      const { stdout, stderr } = await run(process.execPath, ['example.mjs'], { cwd: dir })
-      const expected = [...code.matchAll(/^ *console\.log\(.*\) +\/\/ (.*)$/gm)].map(([, line]) => line)
-      assert.ok(expected.length > 0, 'it prints something')
-      assert.equal(expected.length, code.split('console.log(').length - 1, 'each line says what it prints')
-      assert.deepEqual(stdout.trimEnd().split('\n'), expected)
-      assert.equal(stderr, '')
+  for (const [i, example] of examples.entries()) {
+    test(`${page}: ${example.heading}`, async () => {
+      const name = /^\/\/ (\S+\.\w+)\n/.exec(example.code)?.[1]
+      const isShared = name !== undefined || example.language === 'console'
+      const dir = path.join(lab, `${path.basename(page)}-${isShared ? 'named' : i}`)
+      mkdirSync(dir, { recursive: true })
+      if (example.language === 'console') await runCommands(example.code, dir)
+      else await runProgram(example, dir, name ?? 'example.mjs')
     })
   }
 }
