@@ -84,7 +84,8 @@ async function runProgram(example: Example, cwd: string, name: string): Promise<
 
 /** Pages, how many examples each has, and what these import. */
 const pages = [
-  ['docs/first-steps.md', 12, 'varve'], ['docs/modelling-keys.md', 11, "'varve'"], ['docs/blob-cache.md', 6, "'varve/"], ['docs/adapters.md', 4, "'varve/"],
+  ['docs/first-steps.md', 12, 'varve'], ['docs/modelling-keys.md', 11, "'varve'"],
+  ['docs/reading-while-writing.md', 8, "'varve'"], ['docs/blob-cache.md', 6, "'varve/"], ['docs/adapters.md', 4, "'varve/"],
   ['README.md', 1, "'varve/"], ['docs/verify.md', 2, "'varve'"], ['docs/inspector.md', 1, "'varve/"],
   ['docs/views.md', 3, "'varve'"], ['docs/monitoring.md', 7, "from 'varve"], ['docs/tuning.md', 2, "from 'varve"],
   ['docs/durability.md', 2, "from 'varve"], ['docs/many-databases.md', 2, "from 'varve"],
