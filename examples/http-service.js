@@ -7,7 +7,7 @@ import { createServer, request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { Varve } from 'varve'
+import { formatPrometheus, PROMETHEUS_CONTENT_TYPE, Varve } from 'varve'
 
 const PAGE = 100
 
@@ -38,7 +38,7 @@ class Service {
       const { pathname, searchParams } = new URL(req.url, 'http://localhost')
       if (!(req.method in this.#requests)) return this.#send(res, 405)
       this.#requests[req.method]++
-      if (pathname === '/metrics') return res.setHeader('content-type', 'text/plain; version=0.0.4').end(this.#metrics())
+      if (pathname === '/metrics') return res.setHeader('content-type', PROMETHEUS_CONTENT_TYPE).end(this.#metrics())
       if (pathname === '/documents' && req.method === 'GET') return this.#send(res, 200, await this.#page(searchParams))
       const id = decodeURIComponent(/^\/documents\/(.+)$/.exec(pathname)?.[1] ?? '')
       if (id === '') return this.#send(res, 404)
@@ -72,14 +72,11 @@ class Service {
     return { documents: found.slice(0, limit), next: found[limit]?.id }
   }
 
+  /** What the database tells of itself, and the service's own counts. */
   #metrics() {
-    const { database, writes, levels } = this.#db.stats()
-    const lines = Object.entries(this.#requests).map(([method, count]) => `http_requests_total{method="${method}"} ${count}`)
-    lines.push(`varve_up ${database.state === 'OPEN' ? 1 : 0}`, `varve_writes_total ${writes.entryCount}`)
-    for (const { level, tableCount, tableBytes } of levels) {
-      lines.push(`varve_tables{level="${level}"} ${tableCount}`, `varve_table_bytes{level="${level}"} ${tableBytes}`)
-    }
-    return [...lines, ''].join('\n')
+    const lines = ['# HELP http_requests_total Requests by method.', '# TYPE http_requests_total counter']
+    for (const [method, count] of Object.entries(this.#requests)) lines.push(`http_requests_total{method="${method}"} ${count}`)
+    return `${formatPrometheus(this.#db.stats(), { labels: { database: 'documents' } })}${lines.join('\n')}\n`
   }
 }
 
@@ -100,6 +97,7 @@ async function show() {
   await ask('GET', '/documents/ada')
   const metrics = await (await fetch(`${url}/metrics`)).text()
   console.log('metrics:', /^http_requests_total\{method="PUT"\} \d+/m.exec(metrics)[0])
+  console.log('metrics: it is open:', /^varve_state\{.*state="OPEN"\} 1$/m.test(metrics))
 
   // A request that is under way when the service stops is answered.
   const late = request(`${url}/documents/late`, { method: 'PUT', headers: { expect: '100-continue' } })

@@ -1,10 +1,11 @@
 // @ts-check
-// Pages that are made from comments are what the comments say.
+// Pages that are made from comments are what the comments say; links of pages lead somewhere; what is absent is absent.
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { it } from 'node:test'
 import { API_PAGE, apiReport } from './api-report.mjs'
+import { anchorsOf, deadLinks, linksIn, pages } from './links.mjs'
 import { root } from './source-tree.mjs'
 import { STATS_PAGE, statsPage } from './stats-page.mjs'
 
@@ -23,15 +24,35 @@ it(`${API_PAGE} is what programs can import, and nothing private`, () => {
   for (const name of ['class Varve', 'class VarveLevel', 'class SimVfs']) assert.ok(page.includes(`export declare ${name}`), name)
 })
 
-it('the places of coming parts are there, and ARCHITECTURE.md leads to each', () => {
-  const architecture = readFileSync(path.join(root, 'ARCHITECTURE.md'), 'utf8')
-  const rows = [...readFileSync(path.join(root, 'docs/coming.md'), 'utf8').matchAll(/^\| ([a-z ]+) \| .* \| `(.*)` \|$/gm)]
-  /** @type {Map<string, number>} */
-  const counts = new Map()
-  for (const [, part = '', file = ''] of rows) {
-    counts.set(part, (counts.get(part) ?? 0) + 1)
-    assert.ok(existsSync(path.join(root, 'src', file)), `${file} is there`)
-    assert.ok(architecture.includes(`\`${file}\``), `ARCHITECTURE.md names ${file}`)
+it('what docs/coming.md calls absent is absent, and where it says that there is room there is', () => {
+  const page = readFileSync(path.join(root, 'docs/coming.md'), 'utf8')
+  const rows = page.split('\n').filter((line) => line.startsWith('| ')).slice(1).map((line) => line.split(' | '))
+  assert.ok(rows.length > 4)
+  const api = apiReport()
+  for (const [what = '', call = '', , room = ''] of rows) {
+    const name = /^`(?:db\.)?(\w+)`$/.exec(call)?.[1] ?? ''
+    assert.notEqual(name, '', `${what}: what it would be`)
+    assert.doesNotMatch(api, new RegExp(`^ {4}(?:readonly )?${name}[?(<:]`, 'm'), `${what}: ${name} is there`)
+    const [, file, word] = /^`(.*)`: `(.*)`/.exec(room) ?? []
+    if (file === undefined) continue
+    const source = readFileSync(path.join(root, 'src', file), 'utf8')
+    assert.match(source, new RegExp(`Reserved\\. \\*/\\n\\s+${word}: \\d`), `${file} keeps room for ${word}`)
   }
-  assert.deepEqual([...counts], [['value log', 3]])
+})
+
+it('every link of every page leads to a file, and to a heading in it', () => {
+  const all = pages()
+  for (const page of ['README.md', 'docs/README.md', 'docs/api.md', 'docs/format/log.md']) assert.ok(all.includes(page), page)
+  const texts = all.map((page) => ({ page, text: readFileSync(path.join(root, page), 'utf8') }))
+  assert.ok(texts.reduce((sum, { text }) => sum + linksIn(text).length, 0) > 300)
+  assert.deepEqual(texts.flatMap(({ page, text }) => deadLinks(page, text)), [])
+})
+
+it('a link that leads nowhere is found', () => {
+  const text = '# A `b/c`, d\n\n## Twice\n\n## Twice\n\n[x](#a-bc-d) [y](faq.md#how-large-may-it-get) ![z](pictures/no.png) [`q`](faq.md#no)\n'
+  assert.deepEqual([...anchorsOf(text)], ['a-bc-d', 'twice', 'twice-1'])
+  assert.deepEqual(deadLinks('docs/x.md', `${text}\`[n](o)\` [w](https://x.example/#y)\n`), [
+    'docs/x.md: pictures/no.png', 'docs/x.md: faq.md#no',
+  ])
+  assert.deepEqual(deadLinks('docs/x.md', '[x](#twice)'), ['docs/x.md: #twice'])
 })

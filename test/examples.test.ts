@@ -40,7 +40,7 @@ const compared: Record<string, string[]> = {
     `PUT /documents/bad 400 ${JSON.stringify({ error: errorOfJson('{') })}`, 'GET /documents/ada 200 {"name":"Ada"}',
     'GET /documents?limit=1 200 {"documents":[{"id":"ada","document":{"name":"Ada"}}],"next":"alan"}',
     'DELETE /documents/ada 204 ', 'GET /documents/ada 404 ', 'metrics: http_requests_total{method="PUT"} 3',
-    'under way when it stopped: 204',
+    'metrics: it is open: true', 'under way when it stopped: 204',
   ],
 }
 

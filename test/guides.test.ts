@@ -89,7 +89,7 @@ const pages = [
   ['README.md', 1, "'varve/"], ['docs/verify.md', 2, "'varve'"], ['docs/inspector.md', 1, "'varve/"],
   ['docs/views.md', 3, "'varve'"], ['docs/monitoring.md', 7, "from 'varve"], ['docs/tuning.md', 2, "from 'varve"],
   ['docs/durability.md', 2, "from 'varve"], ['docs/many-databases.md', 2, "from 'varve"],
-  ['docs/faq.md', 2, "from 'varve"],
+  ['docs/faq.md', 2, "from 'varve"], ['docs/containers.md', 1, "from 'varve"],
 ] as const
 
 for (const [page, count, imported] of pages) {

@@ -13,7 +13,7 @@ export type LevelNum = number
 export const EntryKind = {
   value: 1,
   tombstone: 2,
-  /** The value is a handle of a value that stands in a value log. In logs reserved. */
+  /** The value is a handle of a value that stands in a value log. In logs it is that of a streamed value. */
   valueHandle: 3,
   /** The keys from the entry's key on, below its value, are deleted; an empty value is no bound. In logs alone. */
   rangeTombstone: 4,

@@ -74,7 +74,8 @@ class Service {
   }
 
   #metrics() {
-    const lines = Object.entries(this.#requests).map(([method, count]) => `http_requests_total{method="${method}"} ${count}`)
+    const lines = ['# HELP http_requests_total Requests by method.', '# TYPE http_requests_total counter']
+    for (const [method, count] of Object.entries(this.#requests)) lines.push(`http_requests_total{method="${method}"} ${count}`)
     lines.push(`level_up ${this.#db.status === 'open' ? 1 : 0}`, `level_writes_total ${this.#writes}`)
     // Level  Files Size(MB) Time(sec) Read(MB) Write(MB)
     for (const row of this.#db.getProperty('leveldb.stats').split('\n')) {
@@ -103,6 +104,7 @@ async function show() {
   await ask('GET', '/documents/ada')
   const metrics = await (await fetch(`${url}/metrics`)).text()
   console.log('metrics:', /^http_requests_total\{method="PUT"\} \d+/m.exec(metrics)[0])
+  console.log('metrics: it is open:', /^level_up 1$/m.test(metrics))
 
   // A request that is under way when the service stops is answered.
   const late = request(`${url}/documents/late`, { method: 'PUT', headers: { expect: '100-continue' } })
