@@ -11,13 +11,13 @@ export const API_PAGE = 'docs/api.md'
 /** @type {[string, string][]} */
 const ENTRIES = [['varve', 'index.d.ts'], ['varve/level', 'level.d.ts'], ['varve/blob-cache', 'blob-cache.d.ts'],
   ['varve/keyv', 'keyv.d.ts'], ['varve/unstorage', 'unstorage.d.ts'], ['varve/undici', 'undici.d.ts'],
-  ['varve/session', 'session.d.ts'], ['varve/otel', 'otel.d.ts'],
+  ['varve/session', 'session.d.ts'], ['varve/otel', 'otel.d.ts'], ['varve/inspector', 'inspector.d.ts'],
   ['varve/testing', 'testing.d.ts']]
 
 const HEAD = `# Public declarations
 
 What programs can import, without comments: \`npm run docs\` writes this page anew, and a test compares it. What each name
-means stands in the hovers, which are the comments in \`src/\`, and in the [README](../README.md).
+means stands in [reference.md](reference.md), and in the hovers of an editor.
 `
 
 /** @returns {string} */

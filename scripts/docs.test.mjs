@@ -6,6 +6,7 @@ import path from 'node:path'
 import { it } from 'node:test'
 import { API_PAGE, apiReport } from './api-report.mjs'
 import { anchorsOf, deadLinks, linksIn, pages } from './links.mjs'
+import { REFERENCE_PAGE, referencePage } from './reference-page.mjs'
 import { root } from './source-tree.mjs'
 import { STATS_PAGE, statsPage } from './stats-page.mjs'
 
@@ -22,6 +23,15 @@ it(`${API_PAGE} is what programs can import, and nothing private`, () => {
   assert.equal(readFileSync(path.join(root, API_PAGE), 'utf8'), page, 'npm run docs writes it anew')
   assert.doesNotMatch(page, /private (?!constructor)|\*\//)
   for (const name of ['class Varve', 'class VarveLevel', 'class SimVfs']) assert.ok(page.includes(`export declare ${name}`), name)
+})
+
+it(`${REFERENCE_PAGE} is what the comments say, each name once`, () => {
+  const page = referencePage()
+  assert.equal(readFileSync(path.join(root, REFERENCE_PAGE), 'utf8'), page, 'npm run docs writes it anew')
+  for (const name of ['Varve', 'VarveOptions', 'VarveError', 'BlobCache', 'VarveLevel', 'SimVfs']) {
+    assert.equal(page.split(`\n### ${name}\n`).length, 2, name)
+  }
+  for (const row of page.split('\n').filter((line) => line.startsWith('| `'))) assert.match(row, /^\| `[^`]+` \| [A-Z].* \|$/)
 })
 
 it('what docs/coming.md calls absent is absent, and where it says that there is room there is', () => {
