@@ -26,6 +26,7 @@ const SLOWEST_SHOWN = process.argv.includes('--times') ? Infinity : 5
  * the end, and --quick leaves them out.
  */
 const SLOW = [
+  'test/guides.test.ts',
   'test/level/suite-disk.test.ts',
   'test/level/suite-memory.test.ts',
   'src/engine/memory-budget.test.ts',

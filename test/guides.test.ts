@@ -2,7 +2,7 @@
  * Each example of the guides runs as it stands and prints what the page says: what stands behind `console.log(…)   // `
  * is a line of its output, or the block that follows is all of it. An example whose first line is `// name` is that
  * file of a directory which the page's named examples share, in their order; any other has a directory of its own. In a
- * `console` block stand commands of `varve` and what they print.
+ * `console` block stand commands of `varve` and what they print. A short run draws some of the pages.
  */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -13,6 +13,7 @@ import { after, test } from 'node:test'
 import { promisify } from 'node:util'
 import { transformSync } from 'esbuild'
 import { packageDir } from './support/harness/golden.js'
+import { takesHeavy } from './support/harness/share.js'
 
 const run = promisify(execFile)
 const lab = mkdtempSync(path.join(tmpdir(), 'varve-guides-'))
@@ -100,6 +101,7 @@ const pages = {
 for (const [page, count] of Object.entries(pages)) {
   const examples = examplesIn(page)
   test(`${page} has its examples`, () => assert.equal(examples.length, count))
+  if (!takesHeavy(page)) continue
   for (const [i, example] of examples.entries()) {
     test(`${page}: ${example.heading}`, async () => {
       const name = /^\/\/ (\S+\.\w+)\n/.exec(example.code)?.[1]
