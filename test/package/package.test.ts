@@ -52,6 +52,17 @@ test('it needs nothing: no dependency, no script at install, no native code', ()
   assert.deepEqual(files.filter((file) => /\.(node|gyp|gypi|sh)$/.test(file)), [])
 })
 
+test('its pages link to files that it holds', () => {
+  const pages = files.filter((name) => name.endsWith('.md'))
+  assert.ok(pages.length > 60)
+  for (const page of pages) {
+    const text = readFileSync(path.join(installed, page), 'utf8').replace(/^```[^]*?^```$/gm, '')
+    for (const [, link] of text.matchAll(/\]\((?![a-z]+:|#)([^()\s#]+)/g)) {
+      assert.ok(existsSync(path.join(installed, path.dirname(page), link!)), `${page}: ${link}`)
+    }
+  }
+})
+
 test('it holds what it names, and nothing of how it is made', () => {
   const targets = (of: unknown): string[] => {
     return typeof of === 'string' ? [of] : Object.values(of as object).flatMap(targets)
@@ -62,7 +73,7 @@ test('it holds what it names, and nothing of how it is made', () => {
     assert.ok(files.includes(name), `${name} is missing`)
   }
   assert.deepEqual([...new Set(files.map((file) => file.split(path.sep)[0]!))].sort(), [
-    'CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'docs', 'examples', 'lib', 'package.json',
+    'ARCHITECTURE.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'SECURITY.md', 'docs', 'examples', 'lib', 'package.json',
   ])
   const endings = ['js', 'cjs', 'd.ts', 'd.cts']
   const doors = [
