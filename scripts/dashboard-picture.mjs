@@ -98,7 +98,8 @@ function topOf(lines) {
  * @param {number} start
  */
 function chart({ gridPos: { w, h } }, lines, start) {
-  const [width, height] = [w * WIDTH / 24 - 165, h * UNIT - 92]
+  const margin = lines.some(({ isRight }) => isRight) ? 50 : 30
+  const [width, height] = [w * WIDTH / 24 - 105 - margin, h * UNIT - 92]
   const paths = [false, true].flatMap((right) => {
     const these = lines.filter(({ isRight }) => isRight === right)
     if (these.length === 0) return []
@@ -121,7 +122,7 @@ function chart({ gridPos: { w, h } }, lines, start) {
     return `<text x="${part * width}" y="${height + 17}" text-anchor="middle">${text}</text>`
   })
   const names = lines.map(({ name, colour }) => `<span><i style="background:${colour}"></i>${escaped(name)}</span>`)
-  const box = [width + 145, height + 30]
+  const box = [width + 75 + margin, height + 30]
   const parts = [...paths, ...times].join('')
   return `<svg width="${box[0]}" height="${box[1]}" viewBox="-75 -6 ${box.join(' ')}">${parts}</svg><p>${names.join('')}</p>`
 }
