@@ -73,7 +73,8 @@ test('it holds what it names, and nothing of how it is made', () => {
     assert.ok(files.includes(name), `${name} is missing`)
   }
   assert.deepEqual([...new Set(files.map((file) => file.split(path.sep)[0]!))].sort(), [
-    'ARCHITECTURE.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'SECURITY.md', 'docs', 'examples', 'lib', 'package.json',
+    'ARCHITECTURE.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md', 'SECURITY.md', 'docs', 'examples',
+    'lib', 'package.json',
   ])
   const endings = ['js', 'cjs', 'd.ts', 'd.cts']
   const doors = [
