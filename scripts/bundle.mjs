@@ -6,6 +6,7 @@ import { build, transform } from 'esbuild'
 import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { pastTheDoors } from './past-the-doors.mjs'
 
 export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 export const lib = path.join(root, 'lib')
@@ -27,20 +28,33 @@ const entries = {
 
 /** Names of shared files that a reader of a stack trace knows; the others are named after the entry points that share them. */
 const names = new Map([
-  ['index level inspector otel cli', 'engine'],
-  ['index level inspector otel testing cli', 'jobs'],
-  ['index level blob-cache keyv unstorage inspector otel cli', 'files'],
+  ['index level inspector otel cli', 'calls'],
+  ['index level inspector otel cli tools', 'engine'],
+  ['index level inspector otel testing cli tools', 'jobs'],
+  ['index level blob-cache keyv unstorage inspector otel cli', 'signals'],
+  ['index level blob-cache keyv unstorage inspector otel cli tools', 'files'],
   ['blob-cache keyv unstorage cli', 'blobs'],
   ['inspector cli', 'describe'],
   ['inspector', 'inspection'],
-  ['index level blob-cache keyv unstorage inspector otel testing cli', 'base'],
-  ['index level blob-cache keyv unstorage undici session inspector otel cli', 'options'],
-  ['index level blob-cache keyv unstorage undici inspector otel testing cli', 'clock'],
-  ['index level blob-cache keyv unstorage undici session inspector otel testing cli', 'errors'],
+  ['cli tools', 'dump'],
+  ['index level blob-cache keyv unstorage inspector otel testing cli tools', 'base'],
+  ['index level blob-cache keyv unstorage undici session inspector otel cli tools', 'options'],
+  ['index level blob-cache keyv unstorage undici inspector otel testing cli tools', 'clock'],
+  ['index level blob-cache keyv unstorage undici session inspector otel testing cli tools', 'errors'],
 ])
 
-/** What is loaded only when it is wanted, by its source. */
-const late = new Map([['src/api/index.ts', 'database'], ['src/inspector/index.ts', 'inspect']])
+/**
+ * What is loaded only when it is wanted, by its source. Its name ends in esbuild's hash of it and of all that it imports:
+ * a program whose package was replaced while it ran finds no such file, and never mixes two builds.
+ */
+const late = new Map([
+  ['src/api/index.ts', 'database'],
+  ['src/api/tools.ts', 'tools'],
+  ['src/inspector/index.ts', 'inspect'],
+])
+
+/** Folders of which most is loaded late with the tools, and a little, such as the check of options, with the rest. */
+const toolFolders = ['checkpoint', 'ingest', 'leveldb', 'repair', 'transfer', 'verify']
 
 const target = 'node20'
 
@@ -64,6 +78,7 @@ async function bundleModules() {
   const { outputFiles, metafile } = await build({
     absWorkingDir: root, entryPoints: entries, outdir: 'lib', chunkNames: 'chunk-[hash]', write: false, metafile: true,
     bundle: true, splitting: true, format: 'esm', platform: 'node', target, packages: 'external', legalComments: 'none',
+    plugins: [pastTheDoors(toolFolders)],
   })
   const newNames = sharedNames(metafile.outputs)
   return new Map(outputFiles.map(({ path: file, text }) => {
@@ -113,14 +128,23 @@ function sharedNames(outputs) {
     return loaded
   }
   const loads = Object.keys(entries).map((entry) => ({ entry, files: load(`lib/${entry}.js`, new Set()) }))
-  const isNamed = (/** @type {string | undefined} */ source) => source !== undefined && !late.has(source)
-  const shared = Object.keys(outputs).filter((file) => !isNamed(outputs[file]?.entryPoint))
-  return new Map(shared.map((file) => {
-    const lateName = late.get(outputs[file]?.entryPoint ?? '')
-    if (lateName !== undefined) return [path.basename(file, '.js'), lateName]
+  /** @type {Map<string, string>} */
+  const result = new Map()
+  for (const [file, { entryPoint = '' }] of Object.entries(outputs)) {
+    const lateName = late.get(entryPoint)
+    if (lateName === undefined) continue
+    // Those that only open a part that others have too are no users of their own.
+    if (lateName === 'tools') loads.push({ entry: lateName, files: load(file, new Set()) })
+    result.set(path.basename(file, '.js'), file.replace(/^.*chunk/, lateName).replace(/\.js$/, ''))
+  }
+  for (const [file, { entryPoint }] of Object.entries(outputs)) {
+    if (entryPoint !== undefined) continue
     const users = loads.filter(({ files }) => files.has(file)).map(({ entry }) => entry)
-    return [path.basename(file, '.js'), names.get(users.join(' ')) ?? users.join('-')]
-  }))
+    result.set(path.basename(file, '.js'), names.get(users.join(' ')) ?? users.join('-'))
+  }
+  const taken = new Set(result.values())
+  if (taken.size < result.size) throw new Error(`two files of lib have one name: ${[...result.values()].sort().join(' ')}`)
+  return result
 }
 
 /** @param {string} text  a module of the package */

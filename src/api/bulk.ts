@@ -9,14 +9,15 @@ import { readRequiredRange } from '../commit/index.js'
 import type { KeyBounds, Lifetime } from '../commit/index.js'
 import { resolveOptions } from '../engine/index.js'
 import type { Compression, Engine, VarveOptions } from '../engine/index.js'
-import { INGEST_MODES, ingestFiles, loadEntries, TableFile } from '../ingest/index.js'
-import type { IngestMode, IngestResult, LoadResult, LoadSource, TableFileInfo } from '../ingest/index.js'
+import { INGEST_MODES } from '../ingest/index.js'
+import type { IngestMode, IngestResult, LoadResult, LoadSource, TableFile, TableFileInfo } from '../ingest/index.js'
 import { BLOCK_BYTES_DEFAULT } from '../sstable/index.js'
 import { tableSettings } from '../tables/index.js'
 import { NodeVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { checkToolFields, takeToolFields, TOOL_OPTION_NAMES } from './tool-options.js'
 import type { ToolOptions } from './tool-options.js'
+import { useTools } from './use-tools.js'
 
 /** Options of `Varve.tableWriter`: those of `Varve.open` that matter to a table. */
 export interface TableWriterOptions {
@@ -115,7 +116,8 @@ export async function beginTable(path: string, options: TableWriterOptions = {})
   const resolved = resolveOptions(defined, BLOCK_BYTES_DEFAULT)
   const settings = tableSettings(resolved, 'compaction', { hashSeed: null })
   const call = { vfs: vfs ?? new NodeVfs(), clock: systemClock, random: systemRandom, settings }
-  return TableWriter['of'](await keepAliveUntil(systemClock, TableFile.begin(path, call)))
+  const begun = useTools(null, (tools) => tools.TableFile.begin(path, call))
+  return TableWriter['of'](await keepAliveUntil(systemClock, begun))
 }
 
 export async function ingest(
@@ -128,7 +130,8 @@ export async function ingest(
     (given) => ({ mode: given.mode, verify: given.verify, ...takeToolFields(given) }))
   if (!INGEST_MODES.includes(mode)) throw invalidArgument(`option mode must be one of ${INGEST_MODES.join(', ')}`)
   const isVerified = checkFlag(verify, 'verify') ?? true
-  return ingestFiles(engine, paths, { mode, isVerified, ...checkToolFields(tool) })
+  const call = { mode, isVerified, ...checkToolFields(tool) }
+  return useTools(call.abort, ({ ingestFiles }) => ingestFiles(engine, paths, call))
 }
 
 export async function load(engine: Engine, entries: LoadSource, options: LoadOptions = {}): Promise<LoadResult> {
@@ -139,7 +142,8 @@ export async function load(engine: Engine, entries: LoadSource, options: LoadOpt
     'load', ['sorted', ...TOOL_OPTION_NAMES], options,
     (given) => ({ sorted: given.sorted, ...takeToolFields(given) }))
   const isSorted = checkFlag(sorted, 'sorted') ?? false
-  return loadEntries(engine, entries, { isSorted, ...checkToolFields(tool) })
+  const call = { isSorted, ...checkToolFields(tool) }
+  return useTools(call.abort, ({ loadEntries }) => loadEntries(engine, entries, call))
 }
 
 function checkPath(path: unknown): string {

@@ -5,9 +5,7 @@ import {
   checkFlag, invalidArgument, keepAliveUntil, systemClock, systemRandom, takeOptions, toHex,
 } from '../base/index.js'
 import type { Clock } from '../base/index.js'
-import {
-  backUp, CHECKPOINT_LOGS, CHECKPOINT_MODES, checkpointDirectory, checkpointEngine, listBackups, restore,
-} from '../checkpoint/index.js'
+import { CHECKPOINT_LOGS, CHECKPOINT_MODES } from '../checkpoint/index.js'
 import type {
   BackupInfo, BackupResult, BackupSource, CheckpointCall, CheckpointLogs, CheckpointMode, CheckpointResult,
   RestoreReport,
@@ -20,6 +18,8 @@ import type { Vfs } from '../vfs/index.js'
 import { atLocation, checkLocation, diskError } from './location.js'
 import { checkToolFields, takeToolFields, TOOL_OPTION_NAMES } from './tool-options.js'
 import type { ToolOptions } from './tool-options.js'
+import { useTools } from './use-tools.js'
+import type { Tools } from './use-tools.js'
 
 const KEEP_DEFAULT = 14
 const FULL_EVERY_DEFAULT = 30
@@ -88,11 +88,14 @@ export async function checkpointView(
 ): Promise<CheckpointResult> {
   const path = checkLocation(target)
   const call = checkCheckpoint(takeOptions('checkpoint', CHECKPOINT_NAMES, options, takeCheckpoint))
-  return keepAlive(checkpointOf(view, path, call), 'checkpoint', path, view.clock)
+  const made = useTools(call.abort, (tools) => checkpointOf(tools, view, path, call))
+  return keepAlive(made, 'checkpoint', path, view.clock)
 }
 
 /** A read-only view is copied from outside, as its writer does not know of it. */
-async function checkpointOf(view: ReadView, target: string, call: CheckpointCall): Promise<CheckpointResult> {
+async function checkpointOf(
+  { checkpointDirectory, checkpointEngine }: Tools, view: ReadView, target: string, call: CheckpointCall,
+): Promise<CheckpointResult> {
   if (view instanceof Engine) return checkpointEngine(view, target, call)
   const { dir, clock, operations, reading } = view as ReadOnlyView
   const { vfs, options: { random, maxOpenFiles } } = reading
@@ -106,8 +109,8 @@ export async function checkpointLocation(
   const names = [...CHECKPOINT_NAMES.filter((name) => name !== 'logs'), 'vfs']
   const { vfs = new NodeVfs(), ...given } = takeOptions('checkpoint', names, options as GivenCheckpoint, takeCheckpoint)
   const call = checkCheckpoint(given)
-  const operations = new Operations(systemClock)
-  const made = checkpointDirectory({ vfs, dir, clock: systemClock, operations, random: systemRandom }, path, call)
+  const place = { vfs, dir, clock: systemClock, operations: new Operations(systemClock), random: systemRandom }
+  const made = useTools(call.abort, ({ checkpointDirectory }) => checkpointDirectory(place, path, call))
   return keepAlive(made, 'checkpoint', dir)
 }
 
@@ -125,11 +128,12 @@ export async function backUpDatabase(
   const verify = checkFlag(given.verify, 'verify') ?? true
   const logs = oneOf('logs', CHECKPOINT_LOGS, given.logs)
   const call = { keep, fullEvery, verify, logs, ...checkToolFields(given) }
-  return keepAlive(backUp(backupSource(view), location, call), 'backup', location, view.clock)
+  const made = useTools(call.abort, (tools) => tools.backUp(backupSource(tools, view), location, call))
+  return keepAlive(made, 'backup', location, view.clock)
 }
 
-function backupSource(view: ReadView): BackupSource {
-  const checkpoint = (target: string, call: CheckpointCall) => checkpointOf(view, target, call)
+function backupSource(tools: Tools, view: ReadView): BackupSource {
+  const checkpoint = (target: string, call: CheckpointCall) => checkpointOf(tools, view, target, call)
   if (view instanceof Engine) {
     const { vfs, dir, origin, names } = view.setup
     const uniqueSuffix = (): string => names.next()
@@ -141,7 +145,7 @@ function backupSource(view: ReadView): BackupSource {
 }
 
 export function backupsIn(set: string, options: { vfs?: Vfs }): Promise<BackupInfo[]> {
-  return atLocation('backups', set, options, listBackups)
+  return atLocation('backups', set, options, (vfs, path) => useTools(null, (tools) => tools.listBackups(vfs, path)))
 }
 
 export async function restoreBackup(
@@ -152,7 +156,8 @@ export async function restoreBackup(
     ({ mode: it.mode, vfs: it.vfs, ...takeToolFields(it) }))
   const mode = oneOf('mode', ['copy', 'link'] as const, given.mode)
   const place = { vfs: given.vfs ?? new NodeVfs(), clock: systemClock, random: systemRandom, backup: from }
-  return keepAlive(restore(place, path, { mode, ...checkToolFields(given) }), 'restore', from)
+  const call = { mode, ...checkToolFields(given) }
+  return keepAlive(useTools(call.abort, ({ restore }) => restore(place, path, call)), 'restore', from)
 }
 
 async function keepAlive<T>(

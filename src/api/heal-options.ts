@@ -2,16 +2,15 @@
  * What: the options of heal and scrub, and their check.
  */
 import { invalidArgument, keepAliveUntil, systemClock, takeOptions } from '../base/index.js'
-import { listBackups } from '../checkpoint/index.js'
 import type { Engine } from '../engine/index.js'
 import { ProgressMeter } from '../report/index.js'
-import { healDirectory, healOpen, scrubDatabase } from '../verify/index.js'
 import type { HealCall, HealReport, VerifyReport } from '../verify/index.js'
 import { NodeVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { checkLocation, diskError } from './location.js'
 import { checkToolFields, takeToolFields, TOOL_OPTION_NAMES } from './tool-options.js'
 import type { ToolOptions } from './tool-options.js'
+import { loadTools, useTools } from './use-tools.js'
 
 /** Options of `db.heal`. */
 export interface HealOptions extends ToolOptions {
@@ -53,11 +52,13 @@ export async function healAt(location: unknown, options: HealAtOptions): Promise
 }
 
 async function healFrom(path: string, vfs: Vfs, call: HealCall): Promise<HealReport> {
+  const { healDirectory } = await loadTools()
   return healDirectory(path, { vfs, clock: systemClock }, { ...call, from: await backupsOf(call.from, vfs) })
 }
 
 /** Gives the directories of backups with sets taken apart. Rejects with NOT_FOUND for one that does not exist. */
 async function backupsOf(from: readonly string[], vfs: Vfs): Promise<string[]> {
+  const { listBackups } = await loadTools()
   const found: string[] = []
   for (const place of from) {
     const backups = await listBackups(vfs, place)
@@ -71,7 +72,8 @@ export async function healNow(engine: Engine, options: HealOptions): Promise<Hea
   const { from, tool } = takeOptions('heal', [...TOOL_OPTION_NAMES, 'from'], options,
     (given) => ({ from: given.from, tool: takeToolFields(given) }))
   const backups = await backupsOf(checkFrom(from), engine.setup.vfs)
-  return healOpen(engine, { ...checkToolFields(tool), from: backups })
+  const call = checkToolFields(tool)
+  return useTools(call.abort, ({ healOpen }) => healOpen(engine, { ...call, from: backups }))
 }
 
 /** Checks the options, and scrubs. */
@@ -80,7 +82,8 @@ export async function scrubNow(engine: Engine, options: ScrubOptions): Promise<V
     (given) => ({ tables: given.tables, tool: takeToolFields(given) }))
   const isList = tables === undefined || (Array.isArray(tables) && tables.every((table) => Number.isInteger(table)))
   if (!isList) throw invalidArgument('option tables must be an array of file numbers')
-  return scrubDatabase(engine, { ...checkToolFields(tool), tables: tables === undefined ? null : new Set(tables) })
+  const call = { ...checkToolFields(tool), tables: tables === undefined ? null : new Set(tables) }
+  return useTools(call.abort, ({ scrubDatabase }) => scrubDatabase(engine, call))
 }
 
 function checkFrom(from: unknown): string[] {

@@ -5,12 +5,13 @@ import { invalidArgument, keepAliveUntil, takeOptions, takeSource } from '../bas
 import { resolveOptions } from '../engine/index.js'
 import type { VarveOptions } from '../engine/index.js'
 import { BLOCK_BYTES_DEFAULT } from '../sstable/index.js'
-import { checkPlan, IMPORT_NAMES, importDatabase, takeImportFields } from '../transfer/index.js'
+import { checkPlan, IMPORT_NAMES, takeImportFields } from '../transfer/index.js'
 import type { ImportReport, ImportShape, ImportSource } from '../transfer/index.js'
 import { NodeVfs } from '../vfs/index.js'
 import { checkLocation, diskError } from './location.js'
 import { checkToolFields, takeToolFields, TOOL_OPTION_NAMES } from './tool-options.js'
 import type { ToolOptions } from './tool-options.js'
+import { useTools } from './use-tools.js'
 
 /** Options of an import. */
 export interface ImportOptions extends ImportShape, ToolOptions {
@@ -35,7 +36,7 @@ export async function runImport(
   const from = typeof source === 'string' ? checkLocation(source) : takeSource(source)
   const call = { source: from, plan, options: resolved, vfs, ...checkToolFields(given) }
   try {
-    return await keepAliveUntil(resolved.clock, importDatabase(path, call))
+    return await keepAliveUntil(resolved.clock, useTools(call.abort, (tools) => tools.importDatabase(path, call)))
   } catch (error) {
     throw diskError(error, 'import', path)
   }

@@ -2,13 +2,13 @@
  * What: the options of a repair, checked.
  */
 import { invalidArgument, keepAliveUntil, systemClock, takeOptions } from '../base/index.js'
-import { repairDirectory } from '../repair/index.js'
 import type { RepairReport } from '../repair/index.js'
 import { NodeVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { checkLocation } from './location.js'
 import { checkToolFields, takeToolFields, TOOL_OPTION_NAMES } from './tool-options.js'
 import type { ToolOptions } from './tool-options.js'
+import { useTools } from './use-tools.js'
 
 /** Options of `Varve.repair`. */
 export interface RepairOptions extends ToolOptions {
@@ -38,7 +38,7 @@ export async function repair(location: string, target: string, options: RepairOp
   const call = checkToolFields(given)
   try {
     const plan = { ...call, vfs, source, target, logs, servesDoubtful: serveDoubtful }
-    return await keepAliveUntil(systemClock, repairDirectory(plan))
+    return await keepAliveUntil(systemClock, useTools(call.abort, ({ repairDirectory }) => repairDirectory(plan)))
   } finally {
     call.abort?.end()
   }

@@ -2,7 +2,7 @@
  * What: what can be read of a database, also of one that was opened read-only: checks every argument, then asks the
  * view.
  */
-import { copyBytes, keepAliveUntil, setHidden } from '../base/index.js'
+import { copyBytes, setHidden } from '../base/index.js'
 import type { Bytes } from '../base/index.js'
 import { checkKey } from '../commit/index.js'
 import { collectStats } from '../open/index.js'
@@ -10,9 +10,8 @@ import { openValueStream, PointReader } from '../read/index.js'
 import type { ReadView } from '../read/index.js'
 import { READ_CHANNELS, traceMethods } from '../stats/index.js'
 import type { Stats } from '../stats/index.js'
-import { exportEntries } from '../transfer/index.js'
 import type { ExportReport, ExportSink } from '../transfer/index.js'
-import { readExportCall } from './export-call.js'
+import { runExport } from './export-call.js'
 import type { ExportOptions } from './export-call.js'
 import { getMany, getManySync } from './many.js'
 import { AsyncRangeIterable, ENTRY, KEY, RangeIterable, readRange, VALUE } from './ranges.js'
@@ -154,8 +153,7 @@ export abstract class VarveReads extends VarveAtRest {
    * CLOSED, the reason of the signal, or as reads do; then no file is left, and a stream has no end.
    */
   async export(sink: ExportSink, options: ExportOptions): Promise<ExportReport> {
-    const { readView: view } = this
-    return keepAliveUntil(view.clock, exportEntries(view, readExportCall(sink, options, view)))
+    return runExport(this.readView, sink, options)
   }
 
   /** A point in time to read from; release it, since it keeps old versions alive. */

@@ -36,11 +36,11 @@ import type { RangeOptions } from './ranges.js'
 import { putStream } from './put-stream.js'
 import type { StreamWriteOptions } from './put-stream.js'
 import { touch, touchSync } from './touch.js'
-import { scrubInBackground } from '../verify/index.js'
 import type { HealReport, VerifyReport } from '../verify/index.js'
 import { healNow, scrubNow } from './heal-options.js'
 import type { HealOptions, ScrubOptions } from './heal-options.js'
 import { TRACED_WRITES } from './traced-calls.js'
+import { loadTools } from './use-tools.js'
 import { readersOf, VarveReads } from './varve-reads.js'
 import { newView } from './view.js'
 import type { View, ViewOptions } from './view.js'
@@ -89,8 +89,9 @@ export class Varve extends VarveReads {
       if (resolved.readOnly) {
         return new Varve(await keepAliveUntil(clock, openReadOnly(path, vfs, resolved)), null, false)
       }
+      const tools = resolved.scrub === null ? null : await loadTools()
       const engine = await keepAliveUntil(clock, openEngine(path, vfs, resolved))
-      scrubInBackground(engine)
+      tools?.scrubInBackground(engine)
       return new Varve(engine, engine, resolved.sync)
     } catch (error) {
       throw diskError(error, 'open', path)

@@ -4,13 +4,14 @@
 import { invalidArgument, keepAliveUntil, systemClock, takeOptions, VarveError } from '../base/index.js'
 import { ProgressMeter } from '../report/index.js'
 import type { Problem } from '../report/index.js'
-import { VERIFY_LEVELS, verifyDirectory } from '../verify/index.js'
+import { VERIFY_LEVELS } from '../verify/index.js'
 import type { VerifyLevel, VerifyReport } from '../verify/index.js'
 import { NodeVfs } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
 import { checkLocation, diskError } from './location.js'
 import { checkToolFields, takeToolFields, TOOL_OPTION_NAMES } from './tool-options.js'
 import type { ToolOptions } from './tool-options.js'
+import { useTools } from './use-tools.js'
 
 /** Options of `Varve.verify`. */
 export interface VerifyOptions extends ToolOptions {
@@ -47,7 +48,8 @@ export async function verifyAt(location: unknown, options: VerifyOptions): Promi
   const progress = new ProgressMeter(systemClock, onProgress)
   const call = { level, direct, onProblem, bytesPerSecond, progress, check: () => abort?.check() }
   try {
-    return await keepAliveUntil(systemClock, verifyDirectory(path, { vfs, clock: systemClock }, call))
+    const verified = useTools(abort, (tools) => tools.verifyDirectory(path, { vfs, clock: systemClock }, call))
+    return await keepAliveUntil(systemClock, verified)
   } catch (error) {
     throw diskError(error, 'verify', path)
   } finally {

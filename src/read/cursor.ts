@@ -61,7 +61,7 @@ export class Cursor implements OpenCursor {
   private held: ReadState | null = null
   private iterator: InternalIterator = NOTHING
   private visible: VisibleIterator | null = null
-  private readonly seqNum: SeqNum
+  readonly seqNum: SeqNum
   private readonly timeMs: number
   private moment: HeldSnapshot | null = null
   private readonly range: KeyRange

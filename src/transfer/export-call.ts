@@ -4,7 +4,7 @@
  */
 import { checkFlag, invalidArgument, NUMBER_MAX } from '../base/index.js'
 import type { AbortWatch } from '../base/index.js'
-import type { CursorOptions } from '../read/index.js'
+import type { Cursor } from '../read/index.js'
 import type { Progress, ToolReport } from '../report/index.js'
 import type { ByteSink, ExportStream } from './byte-sink.js'
 import { CELL_ENCODINGS } from './csv-writer.js'
@@ -58,7 +58,8 @@ export type WriterShape =
 export interface ExportCall {
   sink: string | ByteSink
   shape: WriterShape
-  walk: CursorOptions
+  /** Stands before the first entry. */
+  cursor: Cursor
   /** Infinity for no limit. */
   maxAgeMs: number
   abort: AbortWatch | null

@@ -1,7 +1,7 @@
 /**
  * What: an export: walks along the entries of one moment, writes them in a format, and gives the bytes to a sink as
  * fast as that takes them. Values that stand apart are read as other walks read them, neighbours together.
- * Owns: the walk, and the sink until it has ended. Thread: main, in steps of 2 ms.
+ * Owns: the call's cursor, and the sink until it has ended. Thread: main, in steps of 2 ms.
  * Invariants: EXP-1 the sink ends well only behind the end of the stream. EXP-4 all entries are of one moment.
  */
 import { invalidArgument, toHex, VarveError } from '../base/index.js'
@@ -9,8 +9,8 @@ import type { FileOrigin } from '../base/index.js'
 import { Engine } from '../engine/index.js'
 import type { Operation, Operations } from '../engine/index.js'
 import { ReadOnlyView } from '../open/index.js'
-import { Cursor, WalkAhead } from '../read/index.js'
-import type { ReadView } from '../read/index.js'
+import { WalkAhead } from '../read/index.js'
+import type { Cursor, ReadView } from '../read/index.js'
 import { Pace } from '../report/index.js'
 import type { Vfs } from '../vfs/index.js'
 import type { ByteSink } from './byte-sink.js'
@@ -38,14 +38,14 @@ export async function exportEntries(view: ReadView, call: ExportCall): Promise<E
   const place = placeOf(view)
   const startedMs = view.clock.wallMs()
   const startMs = view.clock.nowMs()
-  const { abort, onProgress, walk } = call
+  const { abort, onProgress, cursor } = call
   return place.operations.run({ kind: 'export', abort, onProgress }, async (operation) => {
     const totals = await new Export(view, place, call, operation).run()
     const { databaseId, lineage } = place.origin
     return {
       tool: 'export', version: 1, database: toHex(databaseId), lineage: String(lineage), startedMs,
       durationMs: view.clock.nowMs() - startMs, ok: true, checkedBytes: 0, files: 1, problems: [],
-      format: call.shape.format, entryCount: totals.count, bytes: totals.bytes, seqNum: walk.seqNum,
+      format: call.shape.format, entryCount: totals.count, bytes: totals.bytes, seqNum: cursor.seqNum,
     }
   })
 }
@@ -87,17 +87,14 @@ class Export {
     const timer = call.maxAgeMs === Infinity
       ? null : clock.after(call.maxAgeMs, () => operation.end(tooOld(call.maxAgeMs)))
     let sink: ByteSink | null = typeof call.sink === 'string' ? null : call.sink
-    let cursor: Cursor | null = null
     try {
-      // At once: nothing else holds the state that the call looked at, and old versions that only it sees.
-      cursor = new Cursor(this.view, { ...call.walk, pauses: true, staysOpen: true })
       sink ??= await this.fileOf(call.sink as string)
-      return await this.pass(sink, cursor)
+      return await this.pass(sink, call.cursor)
     } catch (error) {
       await sink?.abandon(error)
       throw error
     } finally {
-      cursor?.close()
+      call.cursor.close()
       timer?.cancel()
     }
   }

@@ -82,19 +82,74 @@ test('it holds what it names, and nothing of how it is made', () => {
   ]
   const entries = doors.flatMap((name) => endings.map((ending) => `${name}.${ending}`))
   const parts = [
-    'base', 'blobs', 'clock', 'database', 'describe', 'engine', 'errors', 'files', 'inspect', 'inspection', 'jobs',
-    'options',
+    'base', 'blobs', 'calls', 'clock', 'database', 'describe', 'dump', 'engine', 'errors', 'files', 'inspect',
+    'inspection', 'jobs', 'options', 'signals', 'tools',
   ]
   const shared = parts.flatMap((name) => [`${name}.js`, `${name}.cjs`])
-  assert.deepEqual(readdirSync(path.join(installed, 'lib')).sort(), [...entries, ...shared, 'cli.js'].sort())
+  // What is loaded late has a hash in its name.
+  const built = readdirSync(path.join(installed, 'lib')).map((name) => name.replace(/-[0-9A-Z]{8}(?=\.c?js$)/, ''))
+  assert.deepEqual(built.sort(), [...entries, ...shared, 'cli.js'].sort())
+})
+
+/** Tells whether a part of the package is loaded. */
+const parts = `
+exports.isLoaded = (name) => Object.keys(require.cache).some((file) => file.match(/varve.lib.(\\w+)/)?.[1] === name)
+`
+
+/** Gives the files of the package that a file loads when it is imported. */
+function imported(name: string): string[] {
+  const text = readFileSync(path.join(installed, 'lib', name), 'utf8')
+  const others = [...text.matchAll(/^(?:\} from|import) "\.\/([\w-]+\.js)"/gm)].map(([, other]) => other!)
+  return others.flatMap((other) => [other, ...imported(other)])
+}
+
+/** Lives an ordinary life, then makes a call of the tools, and prints after each whether they are loaded. */
+const plainLife = `
+const { Varve } = require('varve')
+const { isLoaded } = require('./parts.cjs')
+const say = (call) => console.log(call, isLoaded('engine'), isLoaded('tools'))
+void (async () => {
+  const db = await Varve.open('plain', { valueThreshold: 1000 })
+  await db.put('a', 'value')
+  db.putSync('b', new Uint8Array(2000))
+  await db.batch([{ type: 'put', key: 'c', value: 'value' }, { type: 'del', key: 'a' }])
+  await db.flush()
+  await db.delRange({ gte: 'c' })
+  await db.compact()
+  if ((await db.get('b')).length !== 2000 || db.getSync('a') !== undefined) throw new Error('wrong')
+  for await (const [key] of db.entries()) say(String.fromCharCode(...key))
+  db.view({ key: 'utf8', value: 'bytes' }).getSync('b')
+  db.snapshot().release()
+  db.stats()
+  await db.close()
+  const reader = await Varve.open('plain', { readOnly: true })
+  await reader.refresh()
+  await reader.close()
+  say('closed')
+  if (!(await Varve.verify('plain')).ok) throw new Error('damaged')
+  say('verified')
+  const again = await Varve.open('plain')
+  await again.checkpoint('copy')
+  say('copied')
+  await again.close()
+})()
+`
+
+test('a database that is opened, written, read and closed does not load the tools', () => {
+  write('parts.cjs', parts)
+  write('plain-life.cjs', plainLife)
+  assert.equal(node(['plain-life.cjs']).trim(), 'b true false\nclosed true false\nverified true true\ncopied true true')
+  for (const entry of ['index', 'level', 'otel', 'blob-cache']) {
+    assert.ok(!imported(`${entry}.js`).some((name) => name.startsWith('tools')), entry)
+  }
 })
 
 /** Opens a cache without key index and one with it, and prints each time which files of the package are loaded. */
 const lateDatabase = `
 const { BlobCache } = require('varve/blob-cache')
 for (const entry of ['keyv', 'unstorage', 'undici']) require('varve/' + entry)
-const loaded = () => Object.keys(require.cache).map((file) => file.match(/varve.lib.(\\w+)/)?.[1])
-const isLoaded = () => ['database', 'engine'].map((name) => loaded().includes(name)).join()
+const { isLoaded: isPartLoaded } = require('./parts.cjs')
+const isLoaded = () => ['database', 'engine'].map(isPartLoaded).join()
 const keysOf = async (keyIndex) => {
   const cache = await BlobCache.open('cache-' + keyIndex, { maxBytes: 2 ** 25, keyIndex })
   for (const key of ['b', 'a']) await cache.put(key, 'value')
@@ -109,17 +164,14 @@ void (async () => {
 `
 
 test('a cache loads the database only when it keeps a key index', () => {
+  write('parts.cjs', parts)
   write('late-database.cjs', lateDatabase)
   assert.equal(node(['late-database.cjs']).trim(), 'a,b false,false\na,b true,true')
-  const imported = (name: string): string[] => {
-    const text = readFileSync(path.join(installed, 'lib', name), 'utf8')
-    return [...text.matchAll(/^} from "\.\/([\w-]+\.js)"/gm)].flatMap(([, other]) => [other!, ...imported(other!)])
-  }
   assert.ok(imported('index.js').includes('engine.js'))
   for (const entry of ['blob-cache', 'keyv', 'unstorage', 'undici']) {
     const others = imported(`${entry}.js`)
     assert.ok(others.includes('errors.js'), entry)
-    assert.ok(!others.some((name) => ['database.js', 'engine.js'].includes(name)), `${entry}: ${others.join()}`)
+    assert.ok(!others.some((name) => /^(database|engine)\b/.test(name)), `${entry}: ${others.join()}`)
   }
 })
 
