@@ -1,6 +1,6 @@
 // @ts-check
 // Runs the checks and the tests: `npm test` all of them, `npm test -- wal` those with "wal" in their
-// path. Two to four processes run at a time. Slow files and files with names given have a process of their own; in a
+// path. Two to five processes run at a time. Slow files and files with names given have a process of their own; in a
 // whole run the others share one with their neighbours, since to start a process costs more than most of them. The last
 // line is `N passed, N failed`.
 // Large counts (crash sweeps, fault loops, bytes to flip, random lives) draw a share of their cases, by a seed that the
@@ -19,7 +19,8 @@ import { isTestFile, listFiles, readSourceTree, root } from './source-tree.mjs'
 import { checkLayers } from './layers.mjs'
 import { runTidy } from './tidy.mjs'
 
-const CONCURRENCY = Math.min(4, Math.max(2, availableParallelism()))
+/** One more than there are processors: a test that waits for a disk, a timer or a process leaves its own idle. */
+const CONCURRENCY = Math.min(5, Math.max(2, availableParallelism() + 1))
 const SLOWEST_SHOWN = process.argv.includes('--times') ? Infinity : 5
 /**
  * Files that take more than three seconds of a processor each. They begin first, so that no processor waits for them at
@@ -137,11 +138,15 @@ function collectTests() {
 /** Files in one process, so that as many starts are saved. */
 const GROUP_MAX = 10
 const GROUPED = [
-  'bench/', 'scripts/', 'src/', 'test/api/', 'test/blob-cache/', 'test/crash/', 'test/fault/', 'test/format/', 'test/golden/',
-  'test/model/',
+  'bench/', 'scripts/', 'src/', 'test/api/', 'test/blob-cache/', 'test/contract/', 'test/crash/', 'test/fate/', 'test/fault/',
+  'test/format/', 'test/golden/', 'test/ingest/', 'test/level/', 'test/metrics/', 'test/model/', 'test/otel/', 'test/repair/',
+  'test/transfer/', 'test/verify/',
 ]
-/** What is about the process itself, and hooks outside of suites, which would hold for the other files too. */
-const NOT_GROUPED = /^(before|after)(Each)?\(|\bprocess\.|\bgc\(|child_process|\bVarve(Here|Program)\b/m
+/**
+ * What is about the process itself, and hooks outside of suites, which would hold for the other files too; what is done
+ * once at the end may be done at the end of all. `process.js` is a file.
+ */
+const NOT_GROUPED = /^(before|beforeEach|afterEach)\(|\bprocess\.(?!js\b)|\bgc\(|child_process|\bVarve(Here|Program)\b/m
 
 /**
  * Puts small files together, a process for several.
@@ -206,7 +211,8 @@ async function runFile(result) {
 /** @param {FileResult[]} results */
 async function runTests(results) {
   // Those that take long begin first: the last ones are over soon, so that no processor waits for the other.
-  const weight = (/** @type {FileResult} */ { source }) => Number(SLOW.includes(source)) + Number(isLeftOut(source))
+  const weight = (/** @type {FileResult} */ { source, members }) =>
+    Number(SLOW.includes(source)) + Number(isLeftOut(source)) + 2 * Number(members.length > 0)
   const queue = [...results].sort((a, b) => weight(b) - weight(a))
   const worker = async () => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) await runFile(next)

@@ -4,13 +4,13 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import { packageDir } from '../support/harness/golden.js'
-import { runVarve, varveHere } from '../support/programs/run-program.js'
+import { runVarve, varveHere, varveProgram } from '../support/programs/run-program.js'
 
 describe('varve', () => {
   it('is a program that tells its version', async () => {
     const { version } = JSON.parse(readFileSync(path.join(packageDir, 'package.json'), 'utf8')) as { version: string }
     assert.deepEqual(await runVarve('--version'), { code: 0, out: `${version}\n`, error: '' })
-    assert.match(readFileSync(path.join(packageDir, 'dist/src/cli/main.js'), 'utf8'), /^#!\/usr\/bin\/env node\n/)
+    assert.match(readFileSync(varveProgram, 'utf8'), /^#!\/usr\/bin\/env node\n/)
   })
 
   it('tells how to use it', async () => {

@@ -16,8 +16,8 @@ import { OutputClosed } from '../../src/cli/command.js'
 import { Varve } from '../../src/index.js'
 import { directoryState, stoppedDirectoryState } from '../support/databases/directory-state.js'
 import { writeFixture } from '../support/databases/fixture-databases.js'
-import { assertGolden, packageDir } from '../support/harness/golden.js'
-import { runVarve, varveHere } from '../support/programs/run-program.js'
+import { assertGolden } from '../support/harness/golden.js'
+import { runVarve, varveHere, varveProgram } from '../support/programs/run-program.js'
 import type { ProgramResult } from '../support/programs/run-program.js'
 import { TestTerminal } from '../support/fakes/test-terminal.js'
 
@@ -183,8 +183,7 @@ describe('varve dump', () => {
     await db.close()
     const files = readdirSync(dir).map((name) => path.join(dir, name))
     const log = files.find((name) => statSync(name).size > 500_000)!
-    const program = path.join(packageDir, 'dist/src/cli/main.js')
-    const child = spawn(process.execPath, [program, 'dump', 'log', log], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [varveProgram, 'dump', 'log', log], { stdio: ['ignore', 'pipe', 'pipe'] })
     let error = ''
     child.stderr.setEncoding('utf8').on('data', (text: string) => (error += text))
     child.stdout.destroy()

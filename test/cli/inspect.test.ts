@@ -6,13 +6,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { Varve } from '../../src/api/index.js'
 import { inspect } from '../../src/inspector/index.js'
 import { ask } from '../inspector/ask.js'
 import { directoryState } from '../support/databases/directory-state.js'
 import { newDirectory } from '../support/databases/databases.js'
-import { varveHere } from '../support/programs/run-program.js'
+import { varveHere, varveProgram } from '../support/programs/run-program.js'
 
 const runtime = mkdtempSync(path.join(tmpdir(), 'varve-runtime-'))
 process.env['XDG_RUNTIME_DIR'] = runtime
@@ -41,8 +40,7 @@ test('without one the files are shown until Ctrl-C, and nothing in the directory
   await db.put('key', 'value')
   await db.close()
   const before = directoryState(dir)
-  const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
-  const child = spawn(process.execPath, [main, 'inspect', dir], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [varveProgram, 'inspect', dir], { stdio: ['ignore', 'pipe', 'pipe'] })
   const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string]
   assert.equal((await ask(Number(new URL(line.trim()).port), {})).status, 200)
   child.kill('SIGINT')

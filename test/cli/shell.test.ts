@@ -11,8 +11,8 @@ import { runCommandLine } from '../../src/cli/command-line.js'
 import { Varve } from '../../src/index.js'
 import { directoryState, stoppedDirectoryState } from '../support/databases/directory-state.js'
 import { writeFixture } from '../support/databases/fixture-databases.js'
-import { assertGolden, packageDir } from '../support/harness/golden.js'
-import { pipeToVarve, varveHereWith } from '../support/programs/run-program.js'
+import { assertGolden } from '../support/harness/golden.js'
+import { pipeToVarve, varveHereWith, varveProgram } from '../support/programs/run-program.js'
 import { TestTerminal } from '../support/fakes/test-terminal.js'
 
 const root = mkdtempSync(path.join(tmpdir(), 'varve-shell-'))
@@ -171,8 +171,7 @@ describe('varve shell', () => {
   })
 
   it('ends at quit, also while its input stays open', async () => {
-    const program = path.join(packageDir, 'dist/src/cli/main.js')
-    const args = [program, 'shell', newDir(), '--create']
+    const args = [varveProgram, 'shell', newDir(), '--create']
     const child = spawn(process.execPath, args, { stdio: ['pipe', 'ignore', 'ignore'] })
     child.stdin.write('fill 1 3\nquit\n')
     assert.deepEqual(await once(child, 'exit'), [0, null])
@@ -181,8 +180,7 @@ describe('varve shell', () => {
   it('closes the database and ends quietly when its reader has enough', async () => {
     const dir = newDir()
     assert.equal((await runLines(dir, ['fill 1 20000'])).code, 0)
-    const program = path.join(packageDir, 'dist/src/cli/main.js')
-    const child = spawn(process.execPath, [program, 'shell', dir], { stdio: 'pipe' })
+    const child = spawn(process.execPath, [varveProgram, 'shell', dir], { stdio: 'pipe' })
     let error = ''
     child.stderr.setEncoding('utf8').on('data', (text: string) => (error += text))
     child.stdout.destroy()

@@ -14,7 +14,7 @@ import { CLI_OPTIONS, HOSTILE, HOSTILE_KEY, LONG_KEY, makeCliDatabase } from '..
 import { directoryState } from '../support/databases/directory-state.js'
 import { TestTerminal, TypingTerminal } from '../support/fakes/test-terminal.js'
 import { packageDir } from '../support/harness/golden.js'
-import { pipeToVarve, runVarve, varveHere, varveHereWith } from '../support/programs/run-program.js'
+import { pipeToVarve, runVarve, varveHere, varveHereWith, varveProgram } from '../support/programs/run-program.js'
 
 const root = mkdtempSync(path.join(tmpdir(), 'varve-write-'))
 after(() => rmSync(root, { recursive: true, force: true }))
@@ -213,11 +213,9 @@ describe('destroy', () => {
 })
 
 describe('signals and pipes', () => {
-  const program = path.join(packageDir, 'dist/src/cli/main.js')
-
   it('Ctrl-C ends a put that waits for its input, and leaves nothing', async () => {
     const dir = await emptyDir()
-    const child = spawn(process.execPath, [program, 'put', dir, 'key'], { stdio: 'pipe' })
+    const child = spawn(process.execPath, [varveProgram, 'put', dir, 'key'], { stdio: 'pipe' })
     let error = ''
     child.stderr.setEncoding('utf8').on('data', (text: string) => (error += text))
     child.stdin.on('error', () => {}).write(Buffer.alloc(6_000_000, 'x'))
@@ -256,14 +254,14 @@ describe('signals and pipes', () => {
     for (let i = 0; i < 3000; i++) db.putSync(`key ${i}`, 'v'.repeat(100))
     await db.close()
     const before = directoryState(dir)
-    const child = spawn(process.execPath, [program, 'scan', dir], { stdio: 'pipe' })
+    const child = spawn(process.execPath, [varveProgram, 'scan', dir], { stdio: 'pipe' })
     await once(child.stdout, 'readable') // and nobody reads on: the pipe is full
     child.kill('SIGINT')
     const [code, signal] = (await once(child, 'exit')) as [number | null, string | null]
     assert.deepEqual([code, signal], [null, 'SIGINT'])
     assert.deepEqual(directoryState(dir), before)
     for (const args of [['scan', dir], ['scan', dir, '--json'], ['history', dir], ['files', dir]]) {
-      const reader = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+      const reader = spawn(process.execPath, [varveProgram, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
       let error = ''
       reader.stderr.setEncoding('utf8').on('data', (text: string) => (error += text))
       reader.stdout.destroy()

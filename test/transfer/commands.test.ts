@@ -2,12 +2,10 @@
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { spawn } from 'node:child_process'
-import path from 'node:path'
 import { test } from 'node:test'
 import { Varve } from '../../src/index.js'
 import { newDirectory } from '../support/databases/databases.js'
-import { packageDir } from '../support/harness/golden.js'
-import { pipeToVarve, runVarve, varveHere, varveHereWith } from '../support/programs/run-program.js'
+import { pipeToVarve, runVarve, varveHere, varveHereWith, varveProgram } from '../support/programs/run-program.js'
 
 async function database(): Promise<string> {
   const dir = newDirectory()
@@ -129,8 +127,7 @@ test('E1: an export whose reader goes away does not end with 0', { skip: process
   const db = await Varve.open(dir)
   for (let i = 0; i < 40; i++) await db.put(`key ${i}`, Buffer.alloc(100_000, i))
   await db.close()
-  const main = path.join(packageDir, 'dist/src/cli/main.js')
-  const args = [main, 'export', dir, '--format', 'jsonl']
+  const args = [varveProgram, 'export', dir, '--format', 'jsonl']
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   child.stdout.once('data', () => child.stdout.destroy())
   let error = ''

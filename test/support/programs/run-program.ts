@@ -5,6 +5,9 @@ import { runCommandLine } from '../../../src/cli/command-line.js'
 import { TestTerminal } from '../fakes/test-terminal.js'
 import { packageDir } from '../harness/golden.js'
 
+/** The program `varve` as it is published: in a few files, so that it starts in a quarter of the time. */
+export const varveProgram = path.join(packageDir, 'lib/cli.js')
+
 export interface ProgramResult {
   /** The exit code; null when a signal ended the program. */
   code: number | null
@@ -28,19 +31,21 @@ export async function varveHereWith(input: string | Uint8Array, ...args: string[
 }
 
 export function runVarve(...args: string[]): Promise<ProgramResult> {
-  return runProgram('src/cli/main.js', args)
+  return runFile(varveProgram, args)
 }
 
 /** Runs `varve` with something on standard input. */
 export function pipeToVarve(input: string | Uint8Array, ...args: string[]): Promise<ProgramResult> {
-  return runProgram('src/cli/main.js', args, packageDir, input)
+  return runFile(varveProgram, args, input)
 }
 
 /** Runs a program; `script` is relative to `dist`. */
-export function runProgram(
-  script: string, args: string[], cwd = packageDir, input: string | Uint8Array = '',
-): Promise<ProgramResult> {
-  const child = spawn(process.execPath, [path.join(packageDir, 'dist', script), ...args], { cwd, stdio: 'pipe' })
+export function runProgram(script: string, args: string[]): Promise<ProgramResult> {
+  return runFile(path.join(packageDir, 'dist', script), args)
+}
+
+function runFile(file: string, args: string[], input: string | Uint8Array = ''): Promise<ProgramResult> {
+  const child = spawn(process.execPath, [file, ...args], { cwd: packageDir, stdio: 'pipe' })
   // A program that does not read it may be gone.
   child.stdin.on('error', () => {}).end(input)
   const result: ProgramResult = { code: null, out: '', error: '' }
