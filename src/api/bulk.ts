@@ -2,7 +2,8 @@
  * What: bulk loads as programs ask for them: table files, ingests, loads. Options are read once and checked here.
  */
 import {
-  checkFlag, invalidArgument, keepAliveUntil, printAs, printedObject, setHidden, systemClock, systemRandom, takeOptions,
+  checkChoice, checkFlag, invalidArgument, keepAliveUntil, printAs, printedObject, setHidden, systemClock, systemRandom,
+  takeOptions,
 } from '../base/index.js'
 import type { Bytes } from '../base/index.js'
 import { readRequiredRange } from '../commit/index.js'
@@ -128,7 +129,7 @@ export async function ingest(
   const { mode = 'link', verify, ...tool } = takeOptions(
     'ingest', ['mode', 'verify', ...TOOL_OPTION_NAMES], options,
     (given) => ({ mode: given.mode, verify: given.verify, ...takeToolFields(given) }))
-  if (!INGEST_MODES.includes(mode)) throw invalidArgument(`option mode must be one of ${INGEST_MODES.join(', ')}`)
+  checkChoice(mode, 'mode', INGEST_MODES)
   const isVerified = checkFlag(verify, 'verify') ?? true
   const call = { mode, isVerified, ...checkToolFields(tool) }
   return useTools(call.abort, ({ ingestFiles }) => ingestFiles(engine, paths, call))

@@ -2,7 +2,7 @@
  * What: the options of checkpoints, backups and restores as users give them, and which way they go.
  */
 import {
-  checkFlag, invalidArgument, keepAliveUntil, systemClock, systemRandom, takeOptions, toHex,
+  checkChoice, checkFlag, invalidArgument, keepAliveUntil, systemClock, systemRandom, takeOptions, toHex,
 } from '../base/index.js'
 import type { Clock } from '../base/index.js'
 import { CHECKPOINT_LOGS, CHECKPOINT_MODES } from '../checkpoint/index.js'
@@ -172,10 +172,7 @@ async function keepAlive<T>(
 
 /** Gives the choice, which is the first when none was made. */
 function oneOf<T extends string>(name: string, choices: readonly T[], given: unknown): T {
-  if (given === undefined) return choices[0]!
-  const found = choices.find((choice) => choice === given)
-  if (found === undefined) throw invalidArgument(`option ${name} must be one of ${choices.join(', ')}`)
-  return found
+  return given === undefined ? choices[0]! : checkChoice(given, name, choices)
 }
 
 function checkCount(name: string, count: unknown): number {

@@ -1,7 +1,7 @@
 /**
  * What: the options of verify, and their check.
  */
-import { invalidArgument, keepAliveUntil, systemClock, takeOptions, VarveError } from '../base/index.js'
+import { checkChoice, invalidArgument, keepAliveUntil, systemClock, takeOptions, VarveError } from '../base/index.js'
 import { ProgressMeter } from '../report/index.js'
 import type { Problem } from '../report/index.js'
 import { VERIFY_LEVELS } from '../verify/index.js'
@@ -38,7 +38,7 @@ export async function verifyAt(location: unknown, options: VerifyOptions): Promi
     return { level, direct, onProblem, vfs, tool: takeToolFields(from) }
   })
   const { level, direct, onProblem, vfs = new NodeVfs() } = given
-  if (!VERIFY_LEVELS.includes(level)) throw invalidArgument(`option level must be one of ${VERIFY_LEVELS.join(', ')}`)
+  checkChoice(level, 'level', VERIFY_LEVELS)
   if (typeof direct !== 'boolean') throw invalidArgument('option direct must be true or false')
   if (onProblem !== undefined && typeof onProblem !== 'function') {
     throw invalidArgument('option onProblem must be a function')

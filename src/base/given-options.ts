@@ -35,3 +35,9 @@ export function checkFlag(value: unknown, name: string): boolean | undefined {
   if (value === undefined || typeof value === 'boolean') return value
   throw invalidArgument(`option ${name} must be true or false`)
 }
+
+/** Gives the choice. Throws INVALID_ARGUMENT when it is none of those. */
+export function checkChoice<T extends string>(value: unknown, name: string, choices: readonly T[]): T {
+  if (choices.includes(value as T)) return value as T
+  throw invalidArgument(`option ${name} must be one of ${choices.join(', ')}`)
+}

@@ -3,8 +3,8 @@
  * Thread: main.
  */
 import {
-  bytesLength, copyBytes, invalidArgument, keepAliveUntil, KEY_BYTES_MAX, printAs, printedObject, setHidden,
-  takeOptions, VarveError,
+  bytesLength, checkChoice, copyBytes, invalidArgument, keepAliveUntil, KEY_BYTES_MAX, printAs, printedObject,
+  setHidden, takeOptions, VarveError,
 } from '../base/index.js'
 import type { Bytes, Clock } from '../base/index.js'
 import { NodeVfs } from '../vfs/index.js'
@@ -213,8 +213,7 @@ export class BlobCache {
     checkBytes(prefix, 'prefix')
     const [start, hash] = [copyBytes(prefix), this.hashOf(namespace)]
     if (order === undefined) return this.life.keys(start, hash)
-    if (ORDERS.includes(order)) return this.orderedKeys.list(start, hash, order)
-    throw invalidArgument(`option order must be one of ${ORDERS.join(', ')}`)
+    return this.orderedKeys.list(start, hash, checkChoice(order, 'order', ORDERS))
   }
 
   /**

@@ -2,7 +2,9 @@
  * What: the location and the options of a cache, read once and checked before anything else happens.
  * Thread: main. Code of the caller runs where options are read.
  */
-import { checkFlag, invalidArgument, MiB, systemClock, systemRandom, takeOptions, VarveError } from '../base/index.js'
+import {
+  checkChoice, checkFlag, invalidArgument, MiB, systemClock, systemRandom, takeOptions, VarveError,
+} from '../base/index.js'
 import type { Clock, Random } from '../base/index.js'
 import { nodeCodec } from '../vfs/index.js'
 import type { Vfs } from '../vfs/index.js'
@@ -106,9 +108,7 @@ export function takeCacheOptions(options: BlobCacheOptions): CacheOptions {
     keyIndex: o.keyIndex, whenLocked: o.whenLocked, onEvent: o.onEvent, components: o.components,
   }))
   const { durability = 'written', compression = 'none', whenLocked = 'throw', onEvent } = given
-  if (whenLocked !== 'throw' && whenLocked !== 'memory') {
-    throw invalidArgument('option whenLocked must be one of throw, memory')
-  }
+  checkChoice(whenLocked, 'whenLocked', ['throw', 'memory'])
   if (onEvent !== undefined && typeof onEvent !== 'function') throw invalidArgument('option onEvent must be a function')
   const keyIndex = checkFlag(given.keyIndex, 'keyIndex') ?? false
   const sizes = takeSizes(given.maxBytes, given.maxBlobBytes)
@@ -147,10 +147,8 @@ function takeComponents(components: BlobCacheComponents | undefined): BlobCacheC
 }
 
 function checkCompression(codecs: BlobCodecs, name: CompressionName): BlobCodec | null {
+  checkChoice(name, 'compression', ['none', 'deflate', 'brotli', 'zstd'])
   if (name === 'none') return null
-  if (!['deflate', 'brotli', 'zstd'].includes(name)) {
-    throw invalidArgument('option compression must be one of none, deflate, brotli, zstd')
-  }
   const codec = codecOf(codecs, name)
   if (codec === null) throw new VarveError('NOT_SUPPORTED', `this platform has no codec ${name}`)
   return codec

@@ -3,7 +3,8 @@
  * Thread: main. Code of the caller runs where options and sources are read.
  */
 import {
-  AbortWatch, copyBytes, hasMemory, invalidArgument, isByteView, takeOptions, takeSource, unreadableArgument,
+  AbortWatch, checkChoice, copyBytes, hasMemory, invalidArgument, isByteView, takeOptions, takeSource,
+  unreadableArgument,
 } from '../base/index.js'
 import type { Bytes, ByteSource, Clock, ValueSource } from '../base/index.js'
 import type { BlobCodec } from './blob-codec.js'
@@ -155,8 +156,7 @@ function expiryOf(
 }
 
 export function checkDurability(value: Durability): Durability {
-  if (DURABILITIES.includes(value)) return value
-  throw invalidArgument(`option durability must be one of ${DURABILITIES.join(', ')}`)
+  return checkChoice(value, 'durability', DURABILITIES)
 }
 
 export function checkBytes(data: Bytes, what: string): void {

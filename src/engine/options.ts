@@ -4,8 +4,8 @@
  * Each is read once, inherited ones too; a field of the object's own that is not known is refused.
  */
 import {
-  GiB, invalidArgument, KiB, MiB, NUMBER_MAX, OPEN_FILES_MAX, prefixRuleName, systemClock, systemRandom, takeOptions,
-  WRITE_BUFFER_BYTES_MAX, WRITE_BUFFER_BYTES_MIN,
+  checkChoice, GiB, invalidArgument, KiB, MiB, NUMBER_MAX, OPEN_FILES_MAX, prefixRuleName, systemClock, systemRandom,
+  takeOptions, WRITE_BUFFER_BYTES_MAX, WRITE_BUFFER_BYTES_MIN,
 } from '../base/index.js'
 import type { Clock, PrefixRule, Random } from '../base/index.js'
 import { checkTtl } from '../commit/index.js'
@@ -235,9 +235,7 @@ const compactionOption: Check = (value) => {
   const { style, maxBytes } = takeOptions(
     'compaction', ['style', 'maxBytes'], value as { style?: unknown; maxBytes?: unknown },
     ({ style = 'leveled', maxBytes }) => ({ style, maxBytes }))
-  if (!COMPACTION_STYLES.includes(style as CompactionStyle)) {
-    throw invalidArgument(`option compaction.style must be one of ${COMPACTION_STYLES.join(', ')}`)
-  }
+  checkChoice(style, 'compaction.style', COMPACTION_STYLES)
   if ((style === 'fifo') !== (maxBytes !== undefined)) {
     const what = style === 'fifo' ? 'is needed by' : 'is only for'
     throw invalidArgument(`option compaction.maxBytes ${what} the style 'fifo'`)
@@ -247,7 +245,7 @@ const compactionOption: Check = (value) => {
 }
 
 const UNCOMPRESSED: ResolvedOptions['compression'] = { flush: 'none', compaction: 'none' }
-const COMPRESSIONS: readonly unknown[] = ['lz4', 'none'] satisfies Compression[]
+const COMPRESSIONS: readonly Compression[] = ['lz4', 'none']
 
 const compressionOption: Check = (value) => {
   if (typeof value !== 'object') return { flush: codec(value, 'compression'), compaction: value }
@@ -259,8 +257,7 @@ const compressionOption: Check = (value) => {
 }
 
 function codec(value: unknown, name: string): unknown {
-  if (COMPRESSIONS.includes(value)) return value
-  throw invalidArgument(`option ${name} must be one of ${COMPRESSIONS.join(', ')}`)
+  return checkChoice(value, name, COMPRESSIONS)
 }
 
 const CHECKS: Record<keyof Omit<VarveOptions, 'components'>, Check> = {

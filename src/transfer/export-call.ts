@@ -2,7 +2,7 @@
  * What: what an export is asked for, checked, and what it says when it is done.
  * Thread: main.
  */
-import { checkFlag, invalidArgument, NUMBER_MAX } from '../base/index.js'
+import { checkChoice, checkFlag, invalidArgument, NUMBER_MAX } from '../base/index.js'
 import type { AbortWatch } from '../base/index.js'
 import type { Cursor } from '../read/index.js'
 import type { Progress, ToolReport } from '../report/index.js'
@@ -91,7 +91,7 @@ export function checkShape(given: ExportShape): { shape: WriterShape; maxAgeMs: 
   const { format, keyEncoding, valueEncoding, maxAgeMs } = given
   const includeExpiry = checkFlag(given.includeExpiry, 'includeExpiry')
   const safeCells = checkFlag(given.safeCells, 'safeCells')
-  checkOneOf('format', EXPORT_FORMATS, format)
+  checkChoice(format, 'format', EXPORT_FORMATS)
   if (maxAgeMs !== undefined && !(typeof maxAgeMs === 'number' && maxAgeMs >= 1 && maxAgeMs <= NUMBER_MAX)) {
     throw invalidArgument('option maxAgeMs must be a number from 1')
   }
@@ -99,7 +99,7 @@ export function checkShape(given: ExportShape): { shape: WriterShape; maxAgeMs: 
   if (format !== 'csv') {
     refuseGiven({ keyEncoding, safeCells }, `only for the format 'csv'`)
     if (format === 'varve') refuseGiven({ valueEncoding }, `not for the format 'varve'`)
-    else if (valueEncoding !== undefined) checkOneOf('valueEncoding', ['json'], valueEncoding)
+    else if (valueEncoding !== undefined) checkChoice(valueEncoding, 'valueEncoding', ['json'])
   }
   return { shape: shapeOf(given, hasExpiry), maxAgeMs: maxAgeMs ?? Infinity }
 }
@@ -108,14 +108,10 @@ function shapeOf(given: ExportShape, hasExpiry: boolean): WriterShape {
   const { format, keyEncoding = 'utf8', valueEncoding = 'utf8', includeExpiry, safeCells = false } = given
   if (format === 'varve') return { format, hasExpiry }
   if (format === 'jsonl') return { format, hasExpiry, hasJsonValues: valueEncoding === 'json' }
-  checkOneOf('keyEncoding', CELL_ENCODINGS, keyEncoding)
+  checkChoice(keyEncoding, 'keyEncoding', CELL_ENCODINGS)
   if (valueEncoding === 'json') throw invalidArgument(`option valueEncoding is 'json' only for the format 'jsonl'`)
-  checkOneOf('valueEncoding', CELL_ENCODINGS, valueEncoding)
+  checkChoice(valueEncoding, 'valueEncoding', CELL_ENCODINGS)
   return { format, hasExpiry: includeExpiry ?? null, keyEncoding, valueEncoding, hasSafeCells: safeCells }
-}
-
-export function checkOneOf(name: string, known: readonly unknown[], value: unknown): void {
-  if (!known.includes(value)) throw invalidArgument(`option ${name} must be one of ${known.join(', ')}`)
 }
 
 function refuseGiven(options: Record<string, unknown>, why: string): void {

@@ -2,7 +2,7 @@
  * What: what an import is asked for, checked, and what it says when it is done.
  * Thread: main.
  */
-import { checkFlag, invalidArgument } from '../base/index.js'
+import { checkChoice, checkFlag, invalidArgument } from '../base/index.js'
 import type { AbortWatch, ByteSource, ValueSource } from '../base/index.js'
 import type { ResolvedOptions } from '../engine/index.js'
 import type { Progress, ToolReport } from '../report/index.js'
@@ -11,7 +11,6 @@ import { CELL_ENCODINGS } from './csv-writer.js'
 import type { CellEncoding } from './csv-writer.js'
 import { EXPORT_FORMATS } from './entry-codec.js'
 import type { ExportFormat } from './entry-codec.js'
-import { checkOneOf } from './export-call.js'
 
 /** Where an import reads from: the path of a file, or of a LevelDB directory; or bytes in pieces. */
 export type ImportSource = string | ValueSource
@@ -102,11 +101,11 @@ export function takeImportFields(given: ImportShape): ImportShape {
 /** Checks what `takeImportFields` gave. Throws INVALID_ARGUMENT. */
 export function checkPlan(given: ImportShape): ImportPlan {
   const { format = 'auto', into = 'empty', sorted = 'no', maxErrors = 0, keyEncoding, valueEncoding } = given
-  checkOneOf('format', ['auto', ...EXPORT_FORMATS, 'leveldb'], format)
-  checkOneOf('into', ['empty', 'existing'], into)
-  checkOneOf('sorted', ['check', 'no'], sorted)
-  if (keyEncoding !== undefined) checkOneOf('keyEncoding', CELL_ENCODINGS, keyEncoding)
-  if (valueEncoding !== undefined) checkOneOf('valueEncoding', CELL_ENCODINGS, valueEncoding)
+  checkChoice(format, 'format', ['auto', ...EXPORT_FORMATS, 'leveldb'])
+  checkChoice(into, 'into', ['empty', 'existing'])
+  checkChoice(sorted, 'sorted', ['check', 'no'])
+  if (keyEncoding !== undefined) checkChoice(keyEncoding, 'keyEncoding', CELL_ENCODINGS)
+  if (valueEncoding !== undefined) checkChoice(valueEncoding, 'valueEncoding', CELL_ENCODINGS)
   if (!(Number.isSafeInteger(maxErrors) && maxErrors >= 0)) {
     throw invalidArgument('option maxErrors must be an integer from 0')
   }
