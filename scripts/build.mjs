@@ -2,6 +2,7 @@
 // Builds everything but declarations for users: first the worker's code as one string module; then, at the same
 // time, dist/ with tsc, where tests and benchmarks run, and lib/, which is published (bundle.mjs).
 // The worker is inlined so that a bundler or a single-file app cannot lose it.
+// Does nothing when it has built the same before: npm builds when it installs, and again before it tests.
 import { build } from 'esbuild'
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -14,6 +15,10 @@ const workerSource = path.join(root, 'src/exec/worker-source.ts')
 const pageDir = path.join(root, 'src/inspector/page')
 const pageSource = path.join(root, 'src/inspector/page-files.ts')
 const dist = path.join(root, 'dist')
+/** Names what was built last, whole. */
+const stamp = path.join(dist, 'built')
+/** What a build writes last of each kind. */
+const outputs = [workerSource, pageSource, path.join(dist, 'src/index.js'), path.join(root, 'lib/index.cjs')]
 
 /** Leaves the worker's own source out: it needs no copy of itself, and the file is not there yet in a new clone. */
 /** @type {import('esbuild').Plugin} */
@@ -34,15 +39,35 @@ function asModuleOrScript(text) {
   return `(function(require,module,exports){${text}\n})((id)=>process.getBuiltinModule(id),{exports:{}},{})`
 }
 
-/** The hash of everything that the package is made from. */
-function hashOfSources() {
+/**
+ * Gives a hash of names and texts of the files of a folder that are meant.
+ * @param {string} folder @param {(name: string) => boolean} isMeant
+ */
+function hashOf(folder, isMeant) {
   const hash = createHash('sha256')
-  const names = readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' })
-  for (const name of names.filter((each) => each.endsWith('.ts') && !each.endsWith('.test.ts')).sort()) {
-    const file = path.join(root, 'src', name)
+  const names = readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
+  for (const name of names.filter(isMeant).sort()) {
+    const file = path.join(root, folder, name)
     if (file !== workerSource) hash.update(`${name}\n`).update(readFileSync(file))
   }
   return hash.digest('hex').slice(0, 16)
+}
+
+/** The hash of everything that the package is made from. */
+function hashOfSources() {
+  return hashOf('src', (name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+}
+
+/** Names everything that a build depends on: sources, scripts, settings, and versions of what runs them. */
+function inputs() {
+  const isInput = (/** @type {string} */ name) => /\.(ts|mjs|json|html|css|js|svg)$/.test(name)
+  const folders = ['src', 'test', 'bench', 'scripts'].map((folder) => hashOf(folder, isInput))
+  const files = ['package.json', 'package-lock.json', 'tsconfig.json']
+  return [process.version, ...folders, ...files.map((file) => readFileSync(path.join(root, file), 'utf8'))].join('\n')
+}
+
+function isBuilt() {
+  return existsSync(stamp) && outputs.every((file) => existsSync(file)) && readFileSync(stamp, 'utf8') === inputs()
 }
 
 /** Writes the worker as a module with one string; leaves the file alone when nothing changed. */
@@ -98,9 +123,19 @@ function compile() {
 /** Waits for a part of the build; esbuild has printed its own errors. @param {Promise<void>} step */
 const isDone = (step) => step.then(() => true, () => false)
 
-inlinePage()
-// When the worker cannot be inlined, tsc may still say more about why.
-const isInlined = await isDone(inlineWorker())
-pruneDist()
-const steps = await Promise.all([compile(), isInlined && isDone(bundlePackage())])
-process.exitCode = steps.every(Boolean) ? 0 : 1
+/** @returns {Promise<boolean>} */
+async function buildAll() {
+  rmSync(stamp, { force: true })
+  inlinePage()
+  // What changes from here on is not built.
+  const given = inputs()
+  // When the worker cannot be inlined, tsc may still say more about why.
+  const isInlined = await isDone(inlineWorker())
+  pruneDist()
+  const steps = await Promise.all([compile(), isInlined && isDone(bundlePackage())])
+  if (!steps.every(Boolean)) return false
+  writeFileSync(stamp, given)
+  return true
+}
+
+process.exitCode = isBuilt() || await buildAll() ? 0 : 1

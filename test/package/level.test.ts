@@ -9,7 +9,7 @@ import { packed } from '../support/programs/packed-package.js'
 const { project, lab, node, write } = packed
 
 before(() => {
-  packed.install()
+  packed.unpack()
 })
 
 after(() => packed.remove())

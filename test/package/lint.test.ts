@@ -8,7 +8,7 @@ import { packed } from '../support/programs/packed-package.js'
 let tarball: Uint8Array
 
 before(() => {
-  tarball = readFileSync(packed.install())
+  tarball = readFileSync(packed.unpack())
 })
 
 after(() => packed.remove())

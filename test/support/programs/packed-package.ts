@@ -20,17 +20,29 @@ function npm(args: string[], cwd: string): string {
   return execFileSync('npm', all, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
-/**
- * Installs the package, and gives the path of the tarball. `type` is the project's: what its files ending in .js are.
- */
-function install(type: 'module' | 'commonjs' = 'module'): string {
+/** Packs the package, and gives the path of the tarball. `type` is the project's: what its files ending in .js are. */
+function pack(type: 'module' | 'commonjs'): string {
   mkdirSync(project)
   node([path.join(root, 'scripts/declarations.mjs')], root)
   // The scripts would build again what is being tested.
   const tarball = npm(['pack', '--ignore-scripts', '--silent', '--pack-destination', lab], root).trim()
   writeFileSync(path.join(project, 'package.json'), JSON.stringify({ private: true, type }))
-  npm(['install', path.join(lab, tarball)], project)
   return path.join(lab, tarball)
+}
+
+/** Installs the package with npm, and gives the path of the tarball. */
+function install(type: 'module' | 'commonjs' = 'module'): string {
+  const tarball = pack(type)
+  npm(['install', tarball], project)
+  return tarball
+}
+
+/** Puts the files of the package where npm installs them, in a tenth of the time, and gives the path of the tarball. */
+function unpack(): string {
+  const tarball = pack('module')
+  mkdirSync(packed.installed, { recursive: true })
+  execFileSync('tar', ['-xzf', path.basename(tarball), '-C', packed.installed, '--strip-components=1'], { cwd: lab })
+  return tarball
 }
 
 /** Links a package of this checkout, or of `from`, and what it depends on, as if the project had installed it. */
@@ -54,7 +66,7 @@ function write(name: string, text: string): string {
 }
 
 export const packed = {
-  root, lab, project, installed: path.join(project, 'node_modules/varve'), node, install, link, write,
+  root, lab, project, installed: path.join(project, 'node_modules/varve'), node, install, unpack, link, write,
   remove: () => rmSync(lab, { recursive: true, force: true }),
 }
 
