@@ -50,5 +50,5 @@ export function steadyText(text: string, dir: string): string {
     .replace(/ in [\d.]+ [mµ]?s\b/g, ' in TIME')
     .replace(/^(group \d+ at) [\d,]+/gm, '$1 N')
     .replace(/^(varve\.lock\S* +lock +)\d+ B/gm, '$1  N B')
-    .replace(/^(\S+ +\w[\w ]* {2} *[\d.]+ \w+ {2} *)\d+ (s|min)( )/gm, '$10 s$3')
+    .replace(/^(\S+ +\w[\w ]* {2} *(?:[\d.]+|N) \w+ {2} *)\d+ (s|min)( )/gm, '$10 s$3')
 }
