@@ -173,6 +173,25 @@ test('a large table is synced in steps', () => {
   assert.equal(calls.filter((call) => call.startsWith('dataSync')).length, 1)
 })
 
+test('a build that is given up between any two steps has no file open, and leaves none behind', () => {
+  const buffer = filled(randomBatches(new SeededRandom(3, 'flush build')))
+  const steps = [...buildTable(inputOf(buffer), { vfs: newVfs() })].length
+  assert.ok(steps > 2)
+  for (let step = 1; step <= steps; step++) {
+    const inner = newVfs()
+    const open = new Set<string>()
+    const job = buildTable(inputOf(buffer), { vfs: watchedVfs(inner, {
+      after({ name, file }) {
+        if (name === 'open create') open.add(file)
+        if (name === 'close') open.delete(file)
+      },
+    }) })
+    for (let i = 0; i < step; i++) job.next()
+    job.return(undefined as never)
+    assert.deepEqual([[...open], inner.listSync('/db')], [[], []], `given up after ${step} of ${steps}`)
+  }
+})
+
 test('a build that fails at any call says so with the file, and leaves no file behind', () => {
   const buffer = filled(randomBatches(new SeededRandom(2, 'flush build')))
   for (let failing = 0; ; failing++) {

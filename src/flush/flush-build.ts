@@ -85,14 +85,18 @@ export function* buildTable(
   const memory = spare.take(settings.blockBytes, 0)
   const table = new NewTable({ vfs, dir, fileName, isSynced, table: options, memory })
   let values: SeparatedValues | null = null
+  let isBuilt = false
   try {
     values = separate(input, vfs, bytes, decision)
-    return { ...yield* writeTable(input, entries, table, values), decision }
-  } catch (error) {
-    table.discard()
-    values?.discard()
-    throw error
+    const output = { ...yield* writeTable(input, entries, table, values), decision }
+    isBuilt = true
+    return output
   } finally {
+    // A caller that gives the job up between two steps comes here too, without an error.
+    if (!isBuilt) {
+      table.discard()
+      values?.discard()
+    }
     spare.give(memory)
   }
 }

@@ -15,6 +15,7 @@ import { compareEntries, shown } from '../../test/support/samples/table-samples.
 import type { Entry } from '../../test/support/samples/table-samples.js'
 import { handleEntry } from '../../test/support/samples/value-handles.js'
 import { drawnNumbers } from '../../test/support/harness/share.js'
+import { compactionRun } from './compaction-run.js'
 
 function put(key: string, seqNum: number, value: string | Uint8Array = `v${seqNum}`): Entry {
   return { key: Buffer.from(key), seqNum, kind: EntryKind.value, value: Buffer.from(value) }
@@ -282,6 +283,21 @@ test('COMP-5: given up, it says ABORTED and removes its outputs; progress is tol
   assert.deepEqual(vfs.listSync(DIR), [tableFileName(1)])
   const opened = calls.filter((call) => call.startsWith('open')).map((call) => call.replace(/^open \w+/, 'close'))
   for (const close of opened) assert.ok(calls.includes(close), close)
+})
+
+test('dropped between two steps, it has no file open and removes its outputs', () => {
+  const entries = Array.from({ length: 20_000 }, (_, i) => put(String(i).padStart(8, '0'), i + 1, 'v'.repeat(50)))
+  for (const steps of [1, 2, 5, 10]) {
+    const vfs = newDisk()
+    const input = inputOf([[writeInput(vfs, 1, entries, { blockBytes: 8192 })]], { tableBytes: 100_000 })
+    const calls: string[] = []
+    const job = compactionRun(input, { vfs: recordCalls(vfs, calls) })
+    for (let i = 0; i < steps; i++) assert.equal(job.next().done, false)
+    job.return(undefined as never)
+    assert.deepEqual(vfs.listSync(DIR), [tableFileName(1)])
+    const opened = calls.filter((call) => call.startsWith('open')).map((call) => call.replace(/^open \w+/, 'close'))
+    for (const close of opened) assert.ok(calls.includes(close), close)
+  }
 })
 
 test('a full output is closed only when the next one has its first entry, or the merge is done', () => {

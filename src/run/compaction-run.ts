@@ -79,6 +79,7 @@ export function* compactionRun(
   const replaced = replacedByMerge(tables, input.unlisted)
   const mover = input.moves === null ? null : new ValueMover(place, input.moves, input.isSynced)
   let outputs: CompactionOutputs | null = null
+  let isMerged = false
   try {
     const all = readInputSpans(place, tables, input)
     yield
@@ -94,15 +95,17 @@ export function* compactionRun(
     const { facts, writtenBytes, addedTombstoneCount } = outputs
     const written = facts.reduce((sum, { entryCount }) => sum + entryCount, 0)
     assert(written === keptCount + addedTombstoneCount, 'the outputs hold what was kept')
+    isMerged = true
     return {
       outputs: facts, readBytes: readBytes(runs), writtenBytes, valueLogs, movedBytes,
       keptCount, droppedVersionCount, droppedTombstoneCount, expiredCount, addedTombstoneCount,
     }
-  } catch (error) {
-    outputs?.discard()
-    mover?.discard()
-    throw error
   } finally {
+    // A caller that gives the job up between two steps comes here too, without an error.
+    if (!isMerged) {
+      outputs?.discard()
+      mover?.discard()
+    }
     mover?.close()
     for (const run of runs) run.close()
     spare.give(memory)
