@@ -1,4 +1,4 @@
-/** Every long call tells how far it has come in one shape: never back, all done at its end; who throws harms nothing. */
+/** Every long call tells how far it has come in one shape, never back, and to its end; who throws harms nothing. */
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'

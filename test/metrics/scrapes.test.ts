@@ -91,7 +91,7 @@ test('no counter falls, and no series comes or goes, whatever is done between tw
   }
 })
 
-test('the series are the same in each state: open, degraded, read-only, failed, closed, and of a follower', async () => {
+test('the series are the same in each state, and of a follower', async () => {
   const memory = new MemoryVfs()
   const vfs = new FaultyVfs(memory)
   const db = await open(vfs)
@@ -132,7 +132,7 @@ test('several databases in one text have HELP and TYPE once each', async () => {
     Varve.open(`/${name}`, { components: { vfs: new MemoryVfs() }, workers: 0 })))
   const text = formatPrometheus(databases.map((db) => db.stats()))
   readPrometheus(text)
-  const heads = text.split('\n').filter((line) => line.startsWith('#')).map((line) => line.split(' ').slice(1, 3).join())
+  const heads = text.split('\n').filter((line) => line.startsWith('#')).map((line) => line.split(' ', 3).join())
   assert.equal(new Set(heads).size, heads.length)
   for (const name of ['/a', '/b', '/c']) assert.ok(text.includes(`varve_writes_total{database="${name}"} 0\n`))
   for (const db of databases) await db.close()
