@@ -105,7 +105,7 @@ describe('a session store', () => {
   }, { ttl: 1000 }))
 
   it('takes any time that a cookie can have', () => onStore(async ({ store, clock }) => {
-    for (const past of [new Date(0), new Date(-1), new Date(-8.64e15), '1901-01-01', 'Thu, 01 Jan 1970 00:00:00 GMT']) {
+    for (const past of [new Date(0), new Date(-1), new Date(-8.64e15), '1901-01-01', 'Thu, 01 Jan 1970 00:00 GMT']) {
       await store.set('a', { cookie: { expires: past } })
       assert.equal(await store.get('a'), null, String(past))
     }
@@ -120,7 +120,7 @@ describe('a session store', () => {
 
   it('keeps apart what hostile ids and contents look like, and tells each refusal to its callback', () => onStore(
     async ({ store, db }) => {
-      const ids = ['', ' ', '__proto__', 'constructor', '../../etc', 'session:', 'a\0b', '\uffff', '😀', 'x'.repeat(5000)]
+      const ids = ['', ' ', '__proto__', 'constructor', 'session:', 'a\0b', '\uffff', '😀', '../x', 'x'.repeat(5000)]
       const hostile = (id: string): object =>
         JSON.parse(`{"__proto__":{"admin":true},"id":${JSON.stringify(id)},"cookie":{}}`) as object
       await Promise.all(ids.map((id) => called((done) => store.set(id, hostile(id), done))))
@@ -139,7 +139,8 @@ describe('a session store', () => {
         () => called((done) => store.set('a', undefined as never, done)),
         () => called((done) => store.touch('a', null as never, done)),
         ...[undefined, null, 5, {}, Symbol('s')].flatMap((id) => [
-          () => called((done) => store.get(id as never, done)), () => called((done) => store.destroy(id as never, done)),
+          () => called((done) => store.get(id as never, done)),
+          () => called((done) => store.destroy(id as never, done)),
           () => called((done) => store.set(id as never, {}, done)),
         ]),
       ]
