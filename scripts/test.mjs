@@ -27,6 +27,7 @@ const SLOWEST_SHOWN = process.argv.includes('--times') ? Infinity : 5
  * the end, and --quick leaves them out.
  */
 const SLOW = [
+  'test/api/progress.test.ts',
   'test/guides.test.ts',
   'test/level/suite-disk.test.ts',
   'test/level/suite-memory.test.ts',

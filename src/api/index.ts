@@ -1,4 +1,4 @@
-/** Rank 9: what programs import. src/index.ts says what of it is public. */
+/** Rank 12: what programs import. src/index.ts says what of it is public. */
 export { VarveError } from '../base/index.js'
 export type {
   Bytes, Clock, ErrorCode, ErrorDetails, FileNum, LevelNum, PrefixRule, Random, SeqNum,

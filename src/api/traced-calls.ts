@@ -1,5 +1,6 @@
 /**
- * What: which calls the channels `varve:read` and `varve:write` hear of, and what of their arguments.
+ * What: which calls the channels `varve:read`, `varve:write` and `varve:job` hear of, and what of their arguments.
+ * What none of them hears of, and why, stands in docs/monitoring.md.
  * Thread: main. No state.
  */
 import { bytesLength } from '../base/index.js'
@@ -53,6 +54,15 @@ export const TRACED_READS: Record<string, TracedMethod> = {
   getStream: { op: 'getStream', describe: ofKey },
 }
 
+/** Reads of views, whose keys and values are of any type: how many bytes they are only their codecs know. */
+export const TRACED_VIEW_READS: Record<string, TracedMethod> = withSync({
+  get: { op: 'get' },
+  has: { op: 'has' },
+  entry: { op: 'entry' },
+  getMany: { op: 'getMany', describe: ofList },
+})
+
+/** Writes. Those of a view are heard of as the database's, which they become. */
 export const TRACED_WRITES: Record<string, TracedMethod> = {
   ...withSync({
     put: { op: 'put', describe: ofEntry },
@@ -64,4 +74,18 @@ export const TRACED_WRITES: Record<string, TracedMethod> = {
   putStream: { op: 'putStream', describe: ofKey },
   clear: { op: 'clear' },
   sync: { op: 'sync' },
+  flush: { op: 'flush' },
 }
+
+/** Calls of an open database that may take long. */
+export const TRACED_JOBS: readonly string[] = [
+  'compact', 'collectGarbage', 'ingest', 'load', 'export', 'checkpoint', 'scrub', 'heal', 'refresh', 'resume', 'close',
+]
+
+/** Calls of the class, about a directory or a database, which is their first argument. */
+export const TRACED_CLASS_JOBS: readonly string[] = ['open', 'backup']
+
+/** Those about a directory in which no database need be open. */
+export const TRACED_TOOLS: readonly string[] = [
+  'verify', 'heal', 'repair', 'checkpoint', 'backups', 'restore', 'import', 'destroy', 'forceUnlock',
+]

@@ -5,6 +5,7 @@
 import type { BackupInfo, CheckpointResult, RestoreReport } from '../checkpoint/index.js'
 import type { RepairReport } from '../repair/index.js'
 import type { ImportReport, ImportSource } from '../transfer/index.js'
+import { traceJobs } from '../stats/index.js'
 import type { HealReport, VerifyReport } from '../verify/index.js'
 import type { LockHolder, Vfs } from '../vfs/index.js'
 import { beginTable } from './bulk.js'
@@ -19,11 +20,16 @@ import type { ImportOptions } from './import-call.js'
 import { atLocation, unlockDirectory } from './location.js'
 import { repair } from './repair-call.js'
 import type { RepairOptions } from './repair-call.js'
+import { TRACED_TOOLS } from './traced-calls.js'
 import { verifyAt } from './verify-options.js'
 import type { VerifyOptions } from './verify-options.js'
 
 /** The calls about a directory. */
 export abstract class VarveAtRest {
+  static {
+    traceJobs(this, TRACED_TOOLS, (_, location) => location)
+  }
+
   /**
    * Removes the database in `location`, and the directory when nothing else is in it. Rejects with
    * NOT_FOUND when there is no database, LOCKED while it is open; files that are not Varve's stay.

@@ -18,7 +18,7 @@ import { openEngine, openReadOnly } from '../open/index.js'
 import type { Following, RefreshResult } from '../open/index.js'
 import type { ReadView } from '../read/index.js'
 import { BLOCK_BYTES_DEFAULT } from '../sstable/index.js'
-import { traceMethods, WRITE_CHANNELS } from '../stats/index.js'
+import { traceJobs, traceMethods, WRITE_CHANNELS } from '../stats/index.js'
 import { NodeVfs } from '../vfs/index.js'
 import { ingest, load } from './bulk.js'
 import type { IngestOptions, LoadOptions } from './bulk.js'
@@ -39,7 +39,7 @@ import { touch, touchSync } from './touch.js'
 import type { HealReport, VerifyReport } from '../verify/index.js'
 import { healNow, scrubNow } from './heal-options.js'
 import type { HealOptions, ScrubOptions } from './heal-options.js'
-import { TRACED_WRITES } from './traced-calls.js'
+import { TRACED_CLASS_JOBS, TRACED_JOBS, TRACED_WRITES } from './traced-calls.js'
 import { loadTools } from './use-tools.js'
 import { readersOf, VarveReads } from './varve-reads.js'
 import { newView } from './view.js'
@@ -66,6 +66,8 @@ export class Varve extends VarveReads {
       return printedObject('Varve', { location, state, isReadOnly })
     })
     traceMethods(this.prototype, WRITE_CHANNELS, ({ location }) => location, TRACED_WRITES)
+    traceJobs(this.prototype, TRACED_JOBS, (db) => db)
+    traceJobs(this, TRACED_CLASS_JOBS, (_, given) => given)
   }
 
   private constructor(view: ReadView, engine: Engine | null, syncByDefault: boolean) {

@@ -9,6 +9,7 @@ import { checkKey } from '../commit/index.js'
 import { isApart } from '../iterator/index.js'
 import { readMany, readManySync } from '../read/index.js'
 import type { ManyReads, PointReader, ReadView } from '../read/index.js'
+import { READ_CHANNELS, traceMethods } from '../stats/index.js'
 import { takeKeyArray } from './given-keys.js'
 import { AsyncRangeIterable, RangeIterable, readRange } from './ranges.js'
 import type { Part, RangeWalk } from './ranges.js'
@@ -16,6 +17,7 @@ import { momentOf, readMoment, takeReadOptions } from './read-options.js'
 import type { CopyingMoment, ReadOptions } from './read-options.js'
 import { readEntry } from './touch.js'
 import type { Entry } from './touch.js'
+import { TRACED_VIEW_READS } from './traced-calls.js'
 import { rawOf, rawOfOwn } from './view-codec.js'
 import type { Raw } from './view-codec.js'
 import type { ViewForm, ViewRange } from './view-keys.js'
@@ -35,6 +37,10 @@ export abstract class ViewReads<K, V> {
   protected declare readonly source: ViewSource
   /** @internal */
   protected declare readonly form: ViewForm<K, V>
+
+  static {
+    traceMethods(this.prototype, READ_CHANNELS, ({ source }) => source.view.dir, TRACED_VIEW_READS)
+  }
 
   /** @internal */
   protected constructor(source: ViewSource, form: ViewForm<K, V>) {
@@ -92,11 +98,15 @@ export abstract class ViewReads<K, V> {
 
   /** The value with what is known of it: when it expires, and the number of the write that put it; or undefined. */
   async entry(key: K, options?: ReadOptions): Promise<Entry<V> | undefined> {
-    return this.source.view.turns.answer(this.entrySync(key, options))
+    return this.source.view.turns.answer(this.entryNow(key, options))
   }
 
   /** Reads as `entry` does, at once. */
   entrySync(key: K, options?: ReadOptions): Entry<V> | undefined {
+    return this.entryNow(key, options)
+  }
+
+  private entryNow(key: K, options: ReadOptions | undefined): Entry<V> | undefined {
     const { stored, moment } = this.asked(key, options)
     const entry = readEntry(this.source.view, moment, stored)
     return entry === undefined ? undefined : { ...entry, value: this.decoded(entry.value, stored)! }
@@ -104,11 +114,15 @@ export abstract class ViewReads<K, V> {
 
   /** Whether the key is there. Sees the state of the moment of the call. */
   async has(key: K, options?: ReadOptions): Promise<boolean> {
-    return this.source.view.turns.answer(this.hasSync(key, options))
+    return this.source.view.turns.answer(this.isThere(key, options))
   }
 
   /** Looks as `has` does, at once. */
   hasSync(key: K, options?: ReadOptions): boolean {
+    return this.isThere(key, options)
+  }
+
+  private isThere(key: K, options: ReadOptions | undefined): boolean {
     const { stored, moment } = this.asked(key, options)
     const { reads, view } = this.source
     return reads.has(moment, stored, view)

@@ -1,4 +1,4 @@
-/** Rank 10: a bounded cache of blobs, with files of its own. */
+/** Rank 13: a bounded cache of blobs, with files of its own. */
 export { BlobCache } from './blob-cache.js'
 export type { BlobKeysOptions, BlobPurge } from './blob-cache.js'
 export type { BlobCacheComponents, BlobCacheOptions, CompressionName } from './cache-options.js'

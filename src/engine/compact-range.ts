@@ -35,7 +35,7 @@ export interface CompactOptions {
    * (`ttlGraceMs`, `ttlClosedMaxMs`): the caller vouches for it. Default false.
    */
   expired?: boolean | undefined
-  /** Called after each compaction, and every 200 ms. What it throws is ignored. */
+  /** Called after each compaction, every 200 ms, and when all is done. What it throws is ignored. */
   onProgress?: ((progress: CompactProgress) => void) | undefined
 }
 
@@ -92,6 +92,7 @@ export async function runToEnd(engine: EngineCore, picker: ExtraPicker, call: Co
       }
       abort?.check() // the listener may have had enough
     }
+    progress.tell()
   } catch (error) {
     compactor.giveUp(picker)
     throw error

@@ -53,6 +53,7 @@ export async function ingestFiles(engine: Engine, names: readonly string[], call
       operation.check()
       return listTables(engine, placed.map(({ facts }) => facts))
     })
+    operation.progress.end()
     const sourcesLeft = call.mode === 'move' ? await removeSources(engine, placed) : []
     const levelOf = new Map(placed.map(({ name }, i) => [name, levels[i]!]))
     return { seqNum, levels: names.map((name) => levelOf.get(name)!), sourcesLeft }
@@ -78,6 +79,7 @@ async function undoOnFailure<T>(
 async function lookAt(watched: WatchedCall, names: readonly string[], call: IngestCall): Promise<Source[]> {
   const { engine, operation: { progress } } = watched
   const sources: Source[] = []
+  progress.setTotals(null, names.length)
   for (const name of names) {
     const path = await realPath(engine, name)
     if (sources.some((other) => other.path === path)) throw invalidArgument(`${name} is given twice`)

@@ -53,6 +53,7 @@ export async function loadEntries(
       operation.check()
       const seqNum = tables.length === 0 ? engine.visibleSeqNum : (await listTables(engine, tables)).seqNum
       load.keep(tables)
+      operation.progress.end()
       const entryCount = tables.reduce((sum, table) => sum + table.entryCount, 0)
       const bytes = tables.reduce((sum, table) => sum + table.bytes, 0)
       const { duplicateCount } = load

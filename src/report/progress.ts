@@ -2,6 +2,7 @@
  * What: how far a long piece of work has come, for who waits for it.
  * Thread: main.
  */
+import { callContained } from '../base/index.js'
 import type { Clock } from '../base/index.js'
 
 /** How far a call has come. */
@@ -19,7 +20,10 @@ export interface Progress {
 /** More often than this nobody is told. */
 const TELL_EVERY_MS = 100
 
-/** Counts what is done, and tells the caller now and then. What the caller's function throws ends the work. */
+/**
+ * Counts what is done, and tells the caller now and then. What the caller's function throws ends the work, unless the
+ * work is done already: then there is nothing left that could be taken back.
+ */
 export class ProgressMeter {
   readonly now: Progress = { doneBytes: 0, totalBytes: null, doneCount: 0, totalCount: null }
   private readonly clock: Clock
@@ -32,21 +36,31 @@ export class ProgressMeter {
   }
 
   add(bytes: number, count = 0): void {
-    this.now.doneBytes += bytes
-    this.now.doneCount += count
+    this.count(bytes, count)
     this.look()
   }
 
+  /** Counts what is done, and tells nobody. What is to be done may grow meanwhile: no more than the total is done. */
+  count(bytes: number, count = 0): void {
+    const { now } = this
+    now.doneBytes = Math.min(now.doneBytes + bytes, now.totalBytes ?? Infinity)
+    now.doneCount = Math.min(now.doneCount + count, now.totalCount ?? Infinity)
+  }
+
+  /** Says how much there is to do, with what is done already. */
   setTotals(bytes: number | null, count: number | null): void {
-    this.now.totalBytes = bytes
-    this.now.totalCount = count
+    const { now } = this
+    now.totalBytes = bytes === null ? null : Math.max(bytes, now.doneBytes)
+    now.totalCount = count === null ? null : Math.max(count, now.doneCount)
     this.look()
   }
 
-  /** Tells the last state, whenever the one before was told. */
+  /** The work is done: tells so, whenever the state before was told, with totals that are what was done. */
   end(): void {
-    this.toldMs = -Infinity
-    this.look()
+    const { now, tell } = this
+    now.doneBytes = now.totalBytes = Math.max(now.doneBytes, now.totalBytes ?? 0)
+    if (now.totalCount !== null) now.doneCount = now.totalCount = Math.max(now.doneCount, now.totalCount)
+    if (tell !== undefined) callContained(() => tell({ ...now }), () => undefined)
   }
 
   private look(): void {

@@ -1,4 +1,4 @@
-/** Rank 15: a database as what frameworks keep sessions in. */
+/** Rank 14: a database as what frameworks keep sessions in. */
 export { SessionStore } from './session-store.js'
 export type {
   ListedSession, SessionCallback, SessionStoreCalls, SessionStoreClass, SessionStoreOptions, StoredSession,

@@ -157,7 +157,8 @@ class Sessions {
   private lifetime({ cookie }: StoredSession | { cookie?: undefined }): Lifetime {
     const expires = cookie?.expires
     const expiresAt = expires instanceof Date || typeof expires === 'string' ? Number(new Date(expires)) : NaN
-    return expiresAt >= 0 ? { expiresAt } : { ttl: this.ttl }
+    // A time before 1970 is past as well.
+    return Number.isNaN(expiresAt) ? { ttl: this.ttl } : { expiresAt: Math.max(0, expiresAt) }
   }
 }
 

@@ -53,6 +53,8 @@ export const READ_CHANNELS = open('read')
 export const WRITE_CHANNELS = open('write')
 export const FLUSH_CHANNELS = open('flush')
 export const COMPACTION_CHANNELS = open('compaction')
+/** Long calls: a checkpoint, a verify, an import and the like. */
+export const JOB_CHANNELS = open('job')
 /** Every event of every database of the process, as `{ db, event }`. */
 export const EVENT_CHANNEL = diagnostics?.channel('varve:event') ?? null
 

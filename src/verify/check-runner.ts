@@ -70,7 +70,7 @@ export class CheckRunner {
 
   deepWalk(input: Unpaced<DeepWalkInput>): Promise<DeepWalkResult> {
     // The walk reads bytes that were counted already: it is paced, and is no progress.
-    return this.run('deepWalk', input, (read) => walkAll(this.withControl(input).input, this.options.vfs, read))
+    return this.run('deepWalk', input, (read) => walkAll(this.withControl(input).input, this.options.vfs, read), false)
   }
 
   /** Resolves when nothing runs any more. */
@@ -85,14 +85,14 @@ export class CheckRunner {
     return { input: { ...input, control, bytesPerSecond }, control: new Int32Array(control) }
   }
 
-  private async run<T>(kind: string, given: object, steps: Steps<T>): Promise<T> {
+  private async run<T>(kind: string, given: object, steps: Steps<T>, isProgress = true): Promise<T> {
     const { vfs } = this.options
-    if (vfs.workerSpec === null) return this.inSteps(steps)
+    if (vfs.workerSpec === null) return this.inSteps(steps, isProgress)
     this.executor ??= this.makeExecutor()
-    if (this.executor.workerCount === 0) return this.inSteps(steps)
+    if (this.executor.workerCount === 0) return this.inSteps(steps, isProgress)
     const { input, control } = this.withControl(given)
     this.running.add(control)
-    const watch = this.watch(control)
+    const watch = this.watch(control, isProgress)
     try {
       return await this.executor.submit<T>({ kind, input })
     } catch (error) {
@@ -112,13 +112,13 @@ export class CheckRunner {
   }
 
   /** Looks at a worker's progress until `end`, and ends it when the call must end. */
-  private watch(control: Int32Array): { end(): void } {
+  private watch(control: Int32Array, isProgress: boolean): { end(): void } {
     const { clock, progress, check } = this.options
     let seen = 0
     let timer = { cancel: (): void => undefined }
     const look = (): void => {
       const done = Atomics.load(control, 1)
-      progress.now.doneBytes += (done - seen) * 1024
+      if (isProgress) progress.count((done - seen) * 1024)
       seen = done
     }
     const again = (): void => {
@@ -142,7 +142,7 @@ export class CheckRunner {
     }
   }
 
-  private async inSteps<T>(steps: Steps<T>): Promise<T> {
+  private async inSteps<T>(steps: Steps<T>, isProgress = true): Promise<T> {
     const { progress, check } = this.options
     let unpaced = 0
     const running = steps((bytes) => { unpaced += bytes })
@@ -150,7 +150,7 @@ export class CheckRunner {
       for (;;) {
         const turn = running.next()
         if (unpaced > 0) {
-          progress.add(unpaced)
+          progress.add(isProgress ? unpaced : 0)
           const rest = this.pace.take(unpaced, check)
           unpaced = 0
           await rest

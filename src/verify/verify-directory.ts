@@ -20,7 +20,7 @@ import type { ManifestContents, Version } from '../manifest/index.js'
 import { findDatabase, keptOrphans, readListed, readOrphans, readStreamed } from '../open/index.js'
 import type { KnownHistory } from '../open/index.js'
 import { isOk, problemOf } from '../report/index.js'
-import type { Problem, ProgressMeter } from '../report/index.js'
+import type { Problem, Progress, ProgressMeter } from '../report/index.js'
 import { KEPT_BECAUSE } from '../stats/index.js'
 import { nameOfListed } from '../tables/index.js'
 import type { FileCheckResult, ListedFile, LogSetResult } from '../tables/index.js'
@@ -72,6 +72,8 @@ export class Verification {
   private readonly clock: Clock
   private readonly call: VerifyCall
   private readonly progress: ProgressMeter
+  /** What was done before: a heal verifies twice. */
+  private readonly before: Progress
   private readonly runner: CheckRunner
   /** What is known of each file that was checked, by its name and salt. */
   private readonly results = new Map<string, FileCheckResult>()
@@ -85,6 +87,7 @@ export class Verification {
     this.clock = clock
     this.call = call
     this.progress = call.progress
+    this.before = { ...call.progress.now }
     const { bytesPerSecond, progress } = call
     this.runner = new CheckRunner({ vfs, clock, bytesPerSecond, progress, check: () => call.check() })
   }
@@ -154,8 +157,9 @@ export class Verification {
     this.tellManifest(pass.sight, pass.problems)
     const files = listedFiles(version)
     const logs = this.logsOf(names, version)
-    this.progress.setTotals(
-      files.reduce((sum, { facts: { bytes } }) => sum + bytes, manifest.fileBytes), files.length + logs.length + 1)
+    const bytes = await this.bytesOf(files, logs)
+    const { doneBytes, doneCount } = this.before
+    this.progress.setTotals(doneBytes + manifest.fileBytes + bytes, doneCount + files.length + logs.length + 1)
     await this.checkAll(files, pass)
     pass.logs = await this.runner.checkLogs({ ...this.logInput(pass.sight), numbers: logs })
     pass.problems.push(...pass.logs.problems.map((problem) => ({ ...problem })))
@@ -195,6 +199,17 @@ export class Verification {
       message: `${file} at offset ${dirtyAt}: padding is not zero`, consequence: 'none yet: no reader needs this byte',
       advice: 'look at the disk: something changed a byte that Varve wrote; the next open writes a new manifest',
     })
+  }
+
+  /** How much is to be read, for the progress. What a log has is not noted anywhere, and may still grow. */
+  private async bytesOf(files: readonly ListedFile[], logs: readonly number[]): Promise<number> {
+    let logBytes = 0
+    for (const log of logs) {
+      // That a log cannot be read is told when it is checked.
+      const info = await this.vfs.stat(this.vfs.join(this.dir, logFileName(log))).catch(() => null)
+      logBytes += info?.size ?? 0
+    }
+    return files.reduce((sum, { facts: { bytes } }) => sum + bytes, logBytes)
   }
 
   private logsOf(names: readonly string[], version: Version): number[] {

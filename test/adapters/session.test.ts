@@ -104,6 +104,56 @@ describe('a session store', () => {
     assert.equal(await store.length(), 0)
   }, { ttl: 1000 }))
 
+  it('takes any time that a cookie can have', () => onStore(async ({ store, clock }) => {
+    for (const past of [new Date(0), new Date(-1), new Date(-8.64e15), '1901-01-01', 'Thu, 01 Jan 1970 00:00 GMT']) {
+      await store.set('a', { cookie: { expires: past } })
+      assert.equal(await store.get('a'), null, String(past))
+    }
+    await store.set('far', { cookie: { expires: new Date(8.64e15) } })
+    for (const none of [null, undefined, false, true, 5, NaN, '', new Date(NaN)]) {
+      await store.set('none', { cookie: { expires: none } })
+      assert.notEqual(await store.get('none'), null, String(none))
+    }
+    clock.pass(2000)
+    assert.deepEqual((await store.all())!.map(({ id }) => id), ['far'])
+  }, { ttl: 1000 }))
+
+  it('keeps apart what hostile ids and contents look like, and tells each refusal to its callback', () => onStore(
+    async ({ store, db }) => {
+      const ids = ['', ' ', '__proto__', 'constructor', 'session:', 'a\0b', '\uffff', '😀', '../x', 'x'.repeat(5000)]
+      const hostile = (id: string): object =>
+        JSON.parse(`{"__proto__":{"admin":true},"id":${JSON.stringify(id)},"cookie":{}}`) as object
+      await Promise.all(ids.map((id) => called((done) => store.set(id, hostile(id), done))))
+      for (const id of ids) {
+        const session = await called<StoredSession | null>((done) => store.get(id, done))
+        assert.deepEqual([session!['id'], ({} as StoredSession)['admin']], [id, undefined])
+      }
+      assert.deepEqual((await store.all())!.map(({ id }) => id).sort(), [...ids].sort())
+      assert.equal(await store.length(), ids.length)
+      const circle: Record<string, unknown> = { cookie: {} }
+      circle['self'] = circle
+      const trap = { get cookie(): never { throw new Error('trap') } }
+      const refused: (() => Promise<unknown>)[] = [
+        () => called((done) => store.set('a', circle, done)), () => called((done) => store.set('a', trap, done)),
+        () => called((done) => store.set('x'.repeat(70_000), {}, done)),
+        () => called((done) => store.set('a', undefined as never, done)),
+        () => called((done) => store.touch('a', null as never, done)),
+        ...[undefined, null, 5, {}, Symbol('s')].flatMap((id) => [
+          () => called((done) => store.get(id as never, done)),
+          () => called((done) => store.destroy(id as never, done)),
+          () => called((done) => store.set(id as never, {}, done)),
+        ]),
+      ]
+      for (const call of refused) await assert.rejects(call(), String(call))
+      await db.put('session:spoilt', 'no JSON')
+      await assert.rejects(called((done) => store.get('spoilt', done)), { code: 'INVALID_ARGUMENT' })
+      await called((done) => store.destroy('spoilt', done))
+      assert.equal(await store.length(), ids.length)
+      // Calls at once: the last of each kind holds, and the counts agree.
+      await Promise.all(Array.from({ length: 200 }, (_, i) => called((done) => store.set('busy', { i }, done))))
+      assert.equal((await store.get('busy'))!['i'], 199)
+    }))
+
   it('tells the time of a touch, and brings nothing back', () => onStore(async ({ store, clock }) => {
     const until = (ms: number) => new Date(clock.wall + ms)
     await store.set('a', { cookie: cookieOf(until(1000)), user: 'Ada' })

@@ -11,20 +11,11 @@ import { VarveLevel } from '../../src/level.js'
 import { MemoryVfs } from '../../src/testing.js'
 import { Place } from '../support/databases/databases.js'
 import { packageDir } from '../support/harness/golden.js'
+import { listenToTraces as listen } from '../support/harness/trace-listener.js'
+import type { TraceMessage as Message } from '../support/harness/trace-listener.js'
 
-type Message = Record<string, unknown>
-const STEPS = ['start', 'end', 'asyncStart', 'asyncEnd', 'error'] as const
-
-/** Listens to a tracing channel; each entry is the step and the message. */
-function listen(kind: string, steps: readonly (typeof STEPS)[number][] = STEPS) {
-  const heard: [string, Message][] = []
-  const listeners = steps.map((step) => [step, (message: unknown) => heard.push([step, message as Message])] as const)
-  for (const [step, listener] of listeners) diagnostics.subscribe(`tracing:varve:${kind}:${step}`, listener)
-  const end = (): void => {
-    for (const [step, listener] of listeners) diagnostics.unsubscribe(`tracing:varve:${kind}:${step}`, listener)
-  }
-  return { heard, steps: () => heard.map(([step, { op }]) => `${op} ${step}`), end }
-}
+/** The steps of a call that gives a promise, and succeeds. */
+const STEPS_OF_PROMISE = ['start', 'end', 'asyncStart', 'asyncEnd'] as const
 
 const db = await new Place('memory').open({})
 after(() => db.close())
@@ -55,7 +46,7 @@ test('a promise is followed: start, end, and then where it settles; neither key 
   await db.batch([{ type: 'put', key: 'k', value: 'v' }, { type: 'del', key: 'k' }])
   reads.end()
   writes.end()
-  const whole = (op: string): string[] => ['start', 'end', 'asyncStart', 'asyncEnd'].map((step) => `${op} ${step}`)
+  const whole = (op: string): string[] => STEPS_OF_PROMISE.map((step) => `${op} ${step}`)
   assert.deepEqual(writes.steps(), [...whole('put'), ...whole('batch')])
   assert.deepEqual(reads.steps(), [...whole('get'), ...whole('get'), ...whole('getMany')])
   const place = { db: db.location }
@@ -140,6 +131,59 @@ test('a subscriber may use the database, and close it', async () => {
   await assert.rejects(other.get('k'), { code: 'CLOSED' })
 })
 
+test('a long call says what it is, how long it took and how it failed; no place and no key is told', async () => {
+  const vfs = new MemoryVfs()
+  const other = await Varve.open('/jobs', { components: { vfs } })
+  await other.put('secret-key', 'secret-value')
+  const jobs = listen('job')
+  await other.compact()
+  await other.checkpoint('/secret-place')
+  await assert.rejects(other.ingest(['/no-such-file']), { code: 'NOT_FOUND' })
+  await Varve.verify('/secret-place', { vfs })
+  await Varve.backup(other, '/secret-set')
+  jobs.end()
+  await other.close()
+  assert.deepEqual(jobs.steps(), [
+    ...['compact', 'checkpoint'].flatMap((op) => STEPS_OF_PROMISE.map((step) => `${op} ${step}`)),
+    'ingest start', 'ingest end', 'ingest error', 'ingest asyncStart', 'ingest asyncEnd',
+    ...['verify', 'backup'].flatMap((op) => STEPS_OF_PROMISE.map((step) => `${op} ${step}`)),
+  ])
+  const ended = jobs.heard.filter(([step]) => step === 'asyncEnd').map(([, message]) => message)
+  assert.deepEqual(ended.map(({ db: place }) => place), ['/jobs', '/jobs', '/jobs', '/secret-place', '/jobs'])
+  for (const { startMs, durationMs } of ended) {
+    assert.ok(Number(durationMs) >= 0 && Number(startMs) + Number(durationMs) <= performance.now())
+  }
+  const [, failed] = jobs.heard.find(([step]) => step === 'error')!
+  assert.equal((failed['error'] as { code: string }).code, 'NOT_FOUND')
+  const told = jobs.heard.filter(([, { op }]) => op !== 'verify' && op !== 'ingest')
+  assert.ok(!JSON.stringify(told).includes('secret'))
+})
+
+test('who comes in the middle of a long call hears nothing of it; who closes the database ends it', async () => {
+  const vfs = new MemoryVfs()
+  const other = await Varve.open('/long', { components: { vfs } })
+  await other.put('k', 'v')
+  const compacting = other.compact()
+  const late = listen('job')
+  await compacting
+  late.end()
+  assert.deepEqual(late.steps(), [])
+  const early = listen('job')
+  const again = other.compact()
+  early.end()
+  await again
+  assert.deepEqual(early.steps(), ['compact start', 'compact end'])
+  let closing: Promise<void> | null = null
+  const close = (message: unknown): void => {
+    if ((message as Message)['op'] === 'checkpoint') closing = other.close()
+  }
+  diagnostics.subscribe('tracing:varve:job:start', close)
+  await assert.rejects(other.checkpoint('/copy'), { code: 'CLOSED' })
+  diagnostics.unsubscribe('tracing:varve:job:start', close)
+  await closing
+  assert.equal(vfs.statSync('/copy'), null)
+})
+
 test('flushes, compactions and events are heard of, with the database', async () => {
   const traced = await Varve.open('/traced', { components: { vfs: new MemoryVfs() }, marks: true })
   const [flushes, compactions] = [listen('flush'), listen('compaction')]
@@ -214,18 +258,23 @@ test('what a subscriber throws is an uncaught exception, and never reaches a cal
     const { MemoryVfs } = await import(TESTING)
     let caught = 0
     process.on('uncaughtException', (error) => { if (error.message === 'mine') caught++ })
-    for (const step of ['start', 'end', 'asyncStart', 'asyncEnd', 'error']) {
-      diagnostics.subscribe('tracing:varve:write:' + step, () => { throw new Error('mine') })
+    for (const kind of ['read', 'write', 'job', 'flush', 'compaction']) {
+      for (const step of ['start', 'end', 'asyncStart', 'asyncEnd', 'error']) {
+        diagnostics.subscribe('tracing:varve:' + kind + ':' + step, () => { throw new Error('mine') })
+      }
     }
     diagnostics.subscribe('varve:event', () => { throw new Error('mine') })
     const db = await Varve.open('/db', { components: { vfs: new MemoryVfs() } })
     await db.put('k', 'v')
     db.putSync('k', 'v')
+    const value = String(await db.get('k')) + String(db.getSync('k'))
     await db.flush()
+    await db.compact()
+    const refused = await db.ingest(['/none']).catch(({ code }) => code)
     await db.close()
     await new Promise((resolve) => setTimeout(resolve, 10))
-    console.log(caught >= 6)
-  `), 'true\n')
+    console.log(value, refused, caught >= 20)
+  `), '118118 NOT_FOUND true\n')
 })
 
 test('where the platform has no channels nothing is traced, and all works', async () => {

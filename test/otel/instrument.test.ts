@@ -7,7 +7,7 @@ import {
 } from '@opentelemetry/sdk-metrics'
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { formatPrometheus, Varve } from '../../src/index.js'
-import { instrument } from '../../src/otel.js'
+import { instrument, instrumentTools } from '../../src/otel.js'
 import type { OtelMeter, OtelTracer } from '../../src/otel.js'
 import { otelNameOf } from '../../src/otel/observed-metrics.js'
 import { METRIC_FAMILIES } from '../../src/stats/index.js'
@@ -103,6 +103,93 @@ test('a measured call that fails says which error it was', async () => {
   await assert.rejects(db.get('k'), failing)
   assert.equal(recorded.at(-1)!.attributes['error.type'], '_OTHER')
   assert.deepEqual(spans.at(-1)!.status, { code: 2, message: '_OTHER' })
+  await db.close()
+})
+
+test('each long call has a span and a duration, with the error that it failed with, and no place', async () => {
+  const vfs = new MemoryVfs()
+  const open = (dir: string): Promise<Varve> => Varve.open(dir, { components: { vfs }, workers: 0 })
+  const [db, other] = [await open('/orders'), await open('/others')]
+  const { meter, tracer, recorded, spans } = fakes()
+  instrument(db, { meter, tracer })
+  await db.put('secret', 'v')
+  await db.compact()
+  await db.checkpoint('/secret-copy')
+  await db.load([['secret', 'v']])
+  await assert.rejects(db.ingest(['/secret-file']), { code: 'NOT_FOUND' })
+  await db.scrub()
+  await Varve.backup(db, '/secret-set')
+  await other.compact()
+  await other.close()
+  await db.close()
+  const own = spans.filter(({ name }) => name !== 'varve flush' && name !== 'varve compaction')
+  assert.deepEqual(own.map(({ name }) => name),
+    ['compact', 'checkpoint', 'load', 'ingest', 'scrub', 'backup', 'close'].map((op) => `varve ${op}`))
+  for (const { name, ms, attributes, status } of own) {
+    assert.ok(ms >= 0, name)
+    const { 'error.type': failure, ...rest } = attributes
+    const operation = name.slice('varve '.length)
+    assert.deepEqual(rest, { 'db.system.name': 'varve', 'db.namespace': '/orders', 'db.operation.name': operation })
+    const error = operation === 'ingest' ? 'NOT_FOUND' : undefined
+    assert.deepEqual([failure, status], [error, error === undefined ? null : { code: 2, message: error }])
+  }
+  const calls = recorded.filter(({ name }) => name === 'db.client.operation.duration')
+  const named = (wanted: string): boolean =>
+    calls.some(({ attributes }) => attributes['db.operation.name'] === wanted)
+  for (const { name } of own) assert.ok(named(name.slice('varve '.length)), name)
+  assert.ok(!JSON.stringify([recorded, spans]).includes('secret'))
+})
+
+test('a database that is closed and never taken back is forgotten', async () => {
+  const { tracer, spans } = fakes()
+  const db = await open()
+  instrument(db, { tracer })
+  await db.close()
+  const count = spans.length
+  await db.close()
+  await assert.rejects(db.compact(), { code: 'CLOSED' })
+  assert.equal(spans.length, count)
+})
+
+test('calls about directories are told of by a function of their own, under names that it is given', async () => {
+  const vfs = new MemoryVfs()
+  const { meter, tracer, recorded, spans } = fakes()
+  const end = instrumentTools({ meter, tracer, name: (location) => location === '/none' ? fail() : 'orders' })
+  const fail = (): never => { throw new Error('mine') }
+  const db = await Varve.open('/secret', { components: { vfs } })
+  await db.put('k', 'v')
+  await db.compact()
+  await Varve.backup(db, '/secret-set')
+  await db.close()
+  await Varve.verify('/secret', { vfs })
+  await Varve.restore('/secret-set/000001', '/secret-too', { vfs })
+  await Varve.repair('/secret', '/secret-third', { vfs })
+  await assert.rejects(Varve.import('/secret', '/no-such-file', { open: { components: { vfs } } }))
+  await assert.rejects(Varve.verify('/none', { vfs }), { code: 'NOT_FOUND' })
+  end()
+  await Varve.destroy('/secret', { vfs })
+  assert.deepEqual(spans.map(({ name }) => name),
+    ['open', 'verify', 'restore', 'repair', 'import'].map((op) => `varve ${op}`), 'its own calls, which it could name')
+  assert.equal(recorded.length, spans.length)
+  assert.ok(spans.every(({ attributes }) => attributes['db.namespace'] === 'orders'))
+  assert.equal(typeof spans.at(-1)!.attributes['error.type'], 'string')
+  assert.ok(!JSON.stringify([recorded, spans]).includes('secret'))
+  for (const options of [{}, null, { meter: {} }, { tracer, name: 'x' }, { tracer, slowMs: 1 }]) {
+    expectError(() => instrumentTools(options as never), 'INVALID_ARGUMENT')
+  }
+})
+
+test('a compaction that fails has a span with its error', async () => {
+  const db = await open()
+  const { tracer, spans } = fakes()
+  instrument(db, { tracer })
+  const { events } = (db as unknown as { engine: { setup: { events: { emit(event: object): void } } } }).engine.setup
+  events.emit({ type: 'compactionBegin', id: 77, reason: 'size', inputBytes: 1 })
+  events.emit({ type: 'compactionFailed', id: 77, willRetry: true, error: new Error('x') })
+  events.emit({ type: 'compactionFailed', id: 77, willRetry: true, error: new Error('nobody saw it begin') })
+  await new Promise((resolve) => setImmediate(resolve))
+  const [span, ...others] = spans
+  assert.deepEqual([span!.name, span!.status, others], ['varve compaction', { code: 2, message: '_OTHER' }, []])
   await db.close()
 })
 
