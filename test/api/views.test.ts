@@ -325,7 +325,7 @@ describe('a codec that throws', () => {
     const revoked = Proxy.revocable({}, {})
     revoked.revoke()
     const thrown: unknown[] = [null, undefined, 5, Symbol('s'), Object.create(null), revoked.proxy,
-      Object.assign(new Error('e'), { message: Symbol('m') }), Object.assign(new Error('e'), { message: Object.create(null) })]
+      ...[Symbol('m'), Object.create(null)].map((message: unknown) => Object.assign(new Error('e'), { message }))]
     await db.put('t:k', 'v')
     for (const each of thrown) {
       const throwing = (): never => { throw each }

@@ -74,8 +74,8 @@ test('says what is wrong with a request, and fails where the port is taken', asy
     return (await raw(port, `GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)).slice(9, 12)
   }
   for (const [target, status] of [
-    ['//', '404'], ['/\\', '404'], ['/documents/%', '400'], ['/documents?limit=x', '400'], ['/documents?limit=-2', '200'],
-    ['/documents/__proto__', '404'],
+    ['//', '404'], ['/\\', '404'], ['/documents/%', '400'], ['/documents?limit=x', '400'],
+    ['/documents?limit=-2', '200'], ['/documents/__proto__', '404'],
   ] as const) assert.equal(await statusOf(target), status, target)
   const second = await start(path.join(dir, 'second'), port)
   assert.deepEqual(await second.ended, [1, null])
