@@ -57,8 +57,9 @@ test('every document that was acknowledged is there after SIGTERM under load', a
   await db.close()
 })
 
-test('a client that sends nothing more does not keep the service', async () => {
+test('a client that sends nothing more does not keep the service', { timeout: 60_000 }, async (t) => {
   const { child, port, ended } = await start(path.join(dir, 'slow'))
+  t.after(() => child.kill('SIGKILL'))
   const socket = connect(port, '127.0.0.1')
   socket.on('error', () => undefined)
   socket.write('PUT /documents/a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n')
