@@ -1,6 +1,6 @@
 // An HTTP service that keeps JSON documents: PUT, GET, DELETE /documents/ID, GET /documents?from=ID&limit=N, and /metrics
 // for Prometheus. On SIGTERM or SIGINT it takes no new requests, answers those under way, and closes the database.
-// node examples/http-service.js [port] [directory]
+// node examples/http-service.js [port] [directory] [ms that slow clients have at the end]
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, request } from 'node:http'
@@ -25,17 +25,19 @@ class Service {
     return `http://localhost:${this.#server.address().port}`
   }
 
-  /** Resolves when every request was answered and everything that was written is on the disk. */
-  async stop() {
+  /** Resolves when every request was answered, or its client too slow, and what was written is on the disk. */
+  async stop(graceMs = 10_000) {
     this.#server.close()
     this.#server.closeIdleConnections()
+    const timer = setTimeout(() => this.#server.closeAllConnections(), graceMs)
     await once(this.#server, 'close')
+    clearTimeout(timer)
     await this.#db.close()
   }
 
   async #answer(req, res) {
     try {
-      const { pathname, searchParams } = new URL(req.url, 'http://localhost')
+      const { pathname, searchParams } = new URL(`http://localhost${req.url}`)
       if (!(req.method in this.#requests)) return this.#send(res, 405)
       this.#requests[req.method]++
       if (pathname === '/metrics') return res.setHeader('content-type', PROMETHEUS_CONTENT_TYPE).end(this.#metrics())
@@ -64,7 +66,7 @@ class Service {
 
   /** Documents from an id on, and where the next page begins. */
   async #page(params) {
-    const limit = Math.min(Number(params.get('limit') ?? PAGE), PAGE)
+    const limit = Math.max(1, Math.min(Number(params.get('limit') ?? PAGE), PAGE))
     const found = []
     for await (const [id, document] of this.#documents.entries({ gte: params.get('from') ?? '', limit: limit + 1 })) {
       found.push({ id, document })
@@ -115,5 +117,5 @@ if (process.argv[2] === undefined) await show()
 else {
   const service = new Service()
   console.log(await service.start(process.argv[3] ?? 'documents', Number(process.argv[2])))
-  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => void service.stop())
+  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => void service.stop(Number(process.argv[4] ?? 10_000)))
 }

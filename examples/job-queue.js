@@ -1,6 +1,7 @@
 // A queue of jobs on disk. Consumers take jobs on lease: who does not finish in time has lost the job, and another
 // consumer takes it. A job is kept until one of them says that it is done, also over a crash of the program.
 // node examples/job-queue.js [jobs] [directory]
+import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -20,7 +21,6 @@ class JobQueue {
   #jobs
   #due
   #leaseMs
-  #count = 0
 
   constructor(db, name, leaseMs) {
     this.#db = db
@@ -31,7 +31,7 @@ class JobQueue {
 
   /** Resolves when the job survives power loss. */
   async add(work, at = Date.now()) {
-    const id = `${at}-${process.pid}-${this.#count++}`
+    const id = randomUUID() // in a container, the next process may have this one's number
     await this.#db.batch([this.#jobs.putOp(id, { work, lease: at }), this.#due.putOp([at, id], '')], { sync: true })
   }
 

@@ -220,7 +220,7 @@ function codecError(what: string, thrown: unknown, hint?: string): VarveError {
 
 function reasonOf(thrown: unknown): string {
   try {
-    return thrown instanceof Error ? thrown.message : String(thrown)
+    return String(thrown instanceof Error ? thrown.message : thrown)
   } catch {
     return 'it was refused'
   }

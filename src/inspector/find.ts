@@ -38,7 +38,8 @@ function askForTicket(facts: RuntimeFacts, nonce: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const asking = request({
       host: facts.host === '::1' ? '::1' : '127.0.0.1', port: facts.port, method: 'POST', path: '/ticket', agent: false,
-      timeout: ANSWER_MS_MAX,
+      // For the whole answer: an impostor may send a byte now and then.
+      signal: AbortSignal.timeout(ANSWER_MS_MAX),
       headers: {
         host: authority, origin: `http://${authority}`, 'sec-fetch-site': 'same-origin',
         'content-type': 'application/json', authorization: `Bearer ${proofOf(facts.secret, 'ask', nonce)}`,
@@ -46,6 +47,7 @@ function askForTicket(facts: RuntimeFacts, nonce: string): Promise<unknown> {
     }, (response) => {
       let text = ''
       response.setEncoding('utf8')
+      response.on('error', reject)
       response.on('data', (chunk: string) => {
         text += chunk
         if (text.length > ANSWER_BYTES_MAX) asking.destroy(new Error('too much'))
@@ -58,7 +60,6 @@ function askForTicket(facts: RuntimeFacts, nonce: string): Promise<unknown> {
         }
       })
     })
-    asking.on('timeout', () => asking.destroy(new Error('no answer')))
     asking.on('error', reject)
     asking.end(JSON.stringify({ nonce }))
   })

@@ -102,6 +102,8 @@ class Inspector implements Inspection {
     this.parts = parts
     this.open = new Set(parts.shown)
     this.unhooks = parts.shown.map((each) => each.watch.subject.onClose(() => this.onClosed(each)))
+    // A database that was closed while the server began does not tell it any more.
+    for (const each of parts.shown) if (each.watch.subject.isClosed) this.onClosed(each)
   }
 
   get url(): string {

@@ -21,7 +21,7 @@ export interface RuntimeFacts {
 const FILE_BYTES_MAX = 4096
 const OTHERS = 0o077
 
-/** Writes the file; gives the function that removes it, or null where there is no safe place. */
+/** Writes the file; gives the function that removes it and never rejects, or null where there is no safe place. */
 export async function writeRuntimeFile(databaseId: string, facts: RuntimeFacts): Promise<(() => Promise<void>) | null> {
   const dir = directory()
   if (dir === null) return null
@@ -39,7 +39,8 @@ export async function writeRuntimeFile(databaseId: string, facts: RuntimeFacts):
     await rename(temp, file)
     return async () => {
       const now = await readRuntimeFile(databaseId)
-      if (now?.secret === facts.secret) await rm(file, { force: true })
+      // A file that stays is one of a process that was killed: nobody answers to it.
+      if (now?.secret === facts.secret) await rm(file, { force: true }).catch(() => undefined)
     }
   } catch {
     return null // The inspector works without it.

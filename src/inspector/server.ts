@@ -71,6 +71,8 @@ export class InspectorServer {
       keepAliveTimeout: KEEP_ALIVE_MS, maxHeaderSize: HEADER_BYTES_MAX, requireHostHeader: true,
     }, (request, response) => void this.handle(request, response))
     this.server.maxConnections = CONNECTIONS_MAX
+    // A connection that cannot be taken, as when the process has too many files open, concerns nobody else.
+    this.server.on('error', () => undefined)
     this.server.on('connection', (socket) => socket.unref())
     this.server.on('clientError', (_error, socket) => socket.destroy())
     this.server.on('connect', (_request, socket) => socket.destroy())
@@ -110,7 +112,7 @@ export class InspectorServer {
     try {
       const status = this.gate.refusal(request)
       if (status !== 0) throw new Refused(status)
-      const { pathname, searchParams } = new URL(request.url!, 'http://inspector')
+      const { pathname, searchParams } = targetOf(request)
       if (request.method === 'POST') await this.post(pathname, request, response)
       else await this.get({ pathname, query: searchParams }, request, response)
     } catch (error) {
@@ -156,7 +158,7 @@ export class InspectorServer {
     demand(this.secrets.checkBearer(bearerOf(request)))
     if (pathname !== '/api/admin' || !this.options.admin) throw new Refused(404)
     const { db, action, confirm } = await bodyOf(request)
-    const shown = this.shown[typeof db === 'number' ? db : 0]
+    const shown = this.shown[typeof db === 'number' ? db : db === undefined ? 0 : -1]
     if (shown === undefined) throw new Refused(404)
     this.json(response, shown.admin.ask(action, confirm))
   }
@@ -188,6 +190,15 @@ export class InspectorServer {
   private json(response: ServerResponse, value: object): void {
     response.setHeader('content-type', 'application/json')
     response.end(JSON.stringify(value))
+  }
+}
+
+/** Throws Refused for a path that is none, such as `/\\`. */
+function targetOf({ url }: IncomingMessage): URL {
+  try {
+    return new URL(url!, 'http://inspector')
+  } catch {
+    throw new Refused(400)
   }
 }
 

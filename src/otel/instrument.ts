@@ -56,6 +56,9 @@ export function instrument(db: Varve, options: InstrumentOptions): () => void {
   const { get, step, commit, subscribe, clock } = instrumentsOf(db)
   const told = new Telling(given, base, () => clock.wallMs())
   const ends: (() => void)[] = []
+  const end = (): void => {
+    for (const each of ends.splice(0)) each()
+  }
   for (const [operation, calls] of [['get', get], ['next', step], ['commit', commit]] as const) {
     if (calls !== null) ends.push(hear(calls, given.everyCall, (ms, error) => told.call(operation, ms, error)))
   }
@@ -68,10 +71,13 @@ export function instrument(db: Varve, options: InstrumentOptions): () => void {
   })
   ends.push(endJobs)
   const namespace = { 'db.namespace': base['db.namespace']! }
-  if (given.meter !== null) ends.push(observeMetrics(given.meter, () => db.stats(), namespace))
-  return () => {
-    for (const end of ends.splice(0)) end()
+  try {
+    if (given.meter !== null) ends.push(observeMetrics(given.meter, () => db.stats(), namespace))
+  } catch (error) {
+    end() // Nobody would get the function that does.
+    throw error
   }
+  return end
 }
 
 /**

@@ -117,6 +117,8 @@ test('what Prometheus would not take is refused', () => {
     { label: {} }, null, [], 'varve',
   ]) expectError(() => formatPrometheus(stats, options as never), 'INVALID_ARGUMENT')
   expectError(() => formatPrometheus([stats, stats]), 'INVALID_ARGUMENT')
+  const inTurn = [{ a: '1', b: '2' }, { b: '2', a: '1' }]
+  expectError(() => formatPrometheus([stats, stats], { labels: () => inTurn.pop()! }), 'INVALID_ARGUMENT')
   expectError(() => formatPrometheus([stats, busyStats('/b')], { labels: { database: 'x' } }), 'INVALID_ARGUMENT')
 })
 

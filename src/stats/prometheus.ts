@@ -41,9 +41,11 @@ export function formatPrometheus(stats: Stats | readonly Stats[], options: Prome
   const prefix = checkPrefix(given.prefix ?? 'varve')
   const databases = (Array.isArray(stats) ? stats as readonly Stats[] : [stats as Stats]).map((each) => {
     const labels = typeof given.labels === 'function' ? given.labels(each) : given.labels ?? {}
-    return { stats: each, labels: labelText({ database: each.database.location, ...checkLabels(labels) }) }
+    const all = { database: each.database.location, ...checkLabels(labels) }
+    // Labels are equal in any order.
+    return { stats: each, labels: labelText(all), sorted: JSON.stringify(Object.entries(all).sort()) }
   })
-  if (new Set(databases.map(({ labels }) => labels)).size < databases.length) {
+  if (new Set(databases.map(({ sorted }) => sorted)).size < databases.length) {
     throw invalidArgument('two databases have the same labels: give each a label database of its own')
   }
   const lines: string[] = []

@@ -84,6 +84,8 @@ export function varveDriver(options: VarveDriverOptions): VarveDriver {
 class DriverState {
   private readonly options: VarveDriverOptions
   private opening: Promise<BlobCache> | null = null
+  /** The end of the cache that was disposed of last: the next one opens behind it. */
+  private closed: Promise<void> = Promise.resolve()
 
   constructor(options: VarveDriverOptions) {
     this.options = options
@@ -124,17 +126,18 @@ class DriverState {
     if (this.opening !== null) return this.opening
     if (options.cache !== undefined) return this.opening = Promise.resolve(options.cache)
     const { location, cache: _, ...cacheOptions } = options
-    const opening = this.opening = BlobCache.open(location, { ...cacheOptions, keyIndex: true })
+    const openAnew = (): Promise<BlobCache> => BlobCache.open(location, { ...cacheOptions, keyIndex: true })
+    const opening = this.opening = this.closed.then(openAnew)
     opening.catch(() => {
       if (this.opening === opening) this.opening = null
     })
     return opening
   }
 
-  private async put(key: string, value: unknown, options: CallOptions = {}): Promise<void> {
+  private async put(key: string, value: unknown, options?: CallOptions | null): Promise<void> {
     const bytes = formValue(checkRaw(value))
     const cache = await this.open()
-    const result = await cache.put(START + key, bytes, expiryOf(options))
+    const result = await cache.put(START + key, bytes, expiryOf(options ?? {}))
     if (result.stored || result.reason === 'superseded' || result.reason === 'expired') return
     throw new Error(`${key} was not stored: ${result.reason}`)
   }
@@ -159,7 +162,10 @@ class DriverState {
   private async dispose(): Promise<void> {
     const { opening } = this
     this.opening = null
-    if (opening !== null && this.options.cache === undefined) await (await opening).close()
+    if (opening === null || this.options.cache !== undefined) return this.closed
+    const closing = opening.then((cache) => cache.close())
+    this.closed = closing.catch(() => undefined)
+    await closing
   }
 }
 

@@ -82,6 +82,16 @@ it('what is not stored is told, and values survive a dispose', async () => {
   await again.dispose()
 })
 
+it('a call during a dispose opens the cache behind it', async () => {
+  const storage = openStorage()
+  await storage.setItem('a', 'b')
+  const driver = storage.getMount('').driver
+  const ends = [driver.dispose!(), driver.dispose!()]
+  assert.equal(await driver.getItem('a'), 'b')
+  await Promise.all(ends)
+  await storage.dispose()
+})
+
 it('an open that fails is tried again by the next call', async () => {
   const vfs = new MemoryVfs()
   const holder = await openPublicCache({}, vfs)

@@ -321,6 +321,24 @@ const pickyText: TextCodec<string> = {
 const viaText = { encode: (text: string) => text, decode: (bytes: Uint8Array) => Buffer.from(bytes).toString() }
 
 describe('a codec that throws', () => {
+  it('may throw anything', () => inMemory(async (db) => {
+    const revoked = Proxy.revocable({}, {})
+    revoked.revoke()
+    const thrown: unknown[] = [null, undefined, 5, Symbol('s'), Object.create(null), revoked.proxy,
+      ...[Symbol('m'), Object.create(null)].map((message: unknown) => Object.assign(new Error('e'), { message }))]
+    await db.put('t:k', 'v')
+    for (const each of thrown) {
+      const throwing = (): never => { throw each }
+      const codec = { encode: throwing, decode: throwing }
+      const calls = [
+        () => db.view({ key: 'utf8', value: codec, prefix: 't:' }).put('k', 1 as never),
+        () => db.view({ key: codec, value: 'utf8', prefix: 't:' }).putSync('k' as never, 'v'),
+        () => db.view({ key: 'utf8', value: codec, prefix: 't:' }).get('k'),
+      ]
+      for (const call of calls) assert.match((await refusal(call)).message, /cannot be (en|de)coded: /)
+    }
+  }))
+
   it('changes nothing, and the error names the key', () => inMemory(async (db) => {
     const view = db.view({ key: picky, value: picky, prefix: 'p:' })
     await view.put('a', '1')

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync,
   writeFileSync } from 'node:fs'
 import { EventEmitter } from 'node:events'
+import type { Server } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -97,6 +98,10 @@ describe('the gate', () => {
     assert.match(await raw(port, `GET / HTTP/1.1\r\n${host}${end}`), /^HTTP\/1\.1 200/)
     assert.match(await raw(port, `GET http://evil.example/ HTTP/1.1\r\n${host}${end}`), /^HTTP\/1\.1 400/)
     assert.match(await raw(port, `GET //evil.example/ HTTP/1.1\r\n${host}${end}`), /^HTTP\/1\.1 400/)
+    // What a URL is not made of is no failure of the server, and tells nothing.
+    const noPath = await raw(port, `GET /\\ HTTP/1.1\r\n${host}${end}`)
+    assert.match(noPath, /^HTTP\/1\.1 400/)
+    assert.ok(!noPath.includes('Invalid URL'))
     assert.match(await raw(port, `GET / HTTP/1.1\r\n${host}Host: evil.example\r\n${end}`), /^HTTP\/1\.1 403/)
     assert.doesNotMatch(await raw(port, `GET / HTTP/1.1\r\n${end}`), /200/)
     assert.equal(await raw(port, `CONNECT evil.example:80 HTTP/1.1\r\n${host}\r\n`), '')
@@ -288,6 +293,16 @@ describe('limits', () => {
   })
 })
 
+describe('a connection that cannot be taken', () => {
+  it('ends nothing', async () => {
+    const open = await inspect(db)
+    const { server } = (open as unknown as { parts: { server: { server: Server } } }).parts.server
+    for (let i = 0; i < 3; i++) server.emit('error', Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' }))
+    assert.equal((await ask(portOf(open), {})).status, 200)
+    await open.close()
+  })
+})
+
 describe('the runtime file', () => {
   let db: Varve
   let shown: Inspection
@@ -336,6 +351,18 @@ describe('the runtime file', () => {
     assert.equal(await findInspector(id), null)
     assert.equal(heard.length, 1)
     assert.ok(!heard[0]!.includes(facts.secret))
+    // An answer that breaks off, and one that never ends, are none.
+    impostor.removeAllListeners('request')
+    impostor.on('request', (_, response) => {
+      response.writeHead(200, { 'content-length': 100 }).write('{', () => response.destroy())
+    })
+    assert.equal(await findInspector(id), null)
+    impostor.removeAllListeners('request')
+    impostor.on('request', (_, response) => {
+      const timer = setInterval(() => response.write(' '), 500)
+      response.on('close', () => clearInterval(timer))
+    })
+    assert.equal(await findInspector(id), null)
     writeFileSync(file(), original)
     impostor.close()
   })
@@ -371,6 +398,17 @@ describe('life', () => {
     await open.close()
     await assert.rejects(ask(portOf(shown) === 0 ? 0 : Number(new URL(open.url).port), {}))
     await assert.rejects(inspect(other), { code: 'CLOSED' })
+  })
+
+  it('ends when its database was closed while it began', async () => {
+    const other = await Varve.open('/fourth', { workers: 0, components: { vfs: new MemoryVfs() } })
+    const theirs = path.join(runtime, 'varve', `${new Subject(other, false).databaseId}.json`)
+    const beginning = inspect(other)
+    await other.close()
+    const open = await beginning
+    await assert.rejects(ask(portOf(open), {}), { code: 'ECONNREFUSED' })
+    await open.close()
+    assert.ok(!existsSync(theirs))
   })
 
   it('keeps nothing of many requests', async () => {

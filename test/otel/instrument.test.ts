@@ -222,6 +222,18 @@ test('a meter that throws harms nobody', async () => {
   await db.close()
 })
 
+test('a meter that refuses an instrument leaves nothing behind', async () => {
+  const db = await open()
+  const { meter, callbacks } = fakes()
+  const refusing = { ...meter, createObservableGauge: () => { throw new Error('mine') } }
+  assert.throws(() => instrument(db, { meter: refusing, everyCall: true }), /mine/)
+  const { count } = db.stats().latency.get
+  for (let i = 0; i < 64; i++) db.getSync('k')
+  assert.equal(db.stats().latency.get.count - count, 1)
+  assert.equal(callbacks.size, 0)
+  await db.close()
+})
+
 test('bad options are refused', async () => {
   const db = await open()
   const { meter, tracer } = fakes()

@@ -26,17 +26,19 @@ class Service {
     return `http://localhost:${this.#server.address().port}`
   }
 
-  /** Resolves when every request was answered and everything that was written is on the disk. */
-  async stop() {
+  /** Resolves when every request was answered, or its client too slow, and what was written is on the disk. */
+  async stop(graceMs = 10_000) {
     this.#server.close()
     this.#server.closeIdleConnections()
+    const timer = setTimeout(() => this.#server.closeAllConnections(), graceMs)
     await once(this.#server, 'close')
+    clearTimeout(timer)
     await this.#db.close()
   }
 
   async #answer(req, res) {
     try {
-      const { pathname, searchParams } = new URL(req.url, 'http://localhost')
+      const { pathname, searchParams } = new URL(`http://localhost${req.url}`)
       if (!(req.method in this.#requests)) return this.#send(res, 405)
       this.#requests[req.method]++
       if (pathname === '/metrics') return res.setHeader('content-type', 'text/plain; version=0.0.4').end(this.#metrics())
@@ -65,7 +67,7 @@ class Service {
 
   /** Documents from an id on, and where the next page begins. */
   async #page(params) {
-    const limit = Math.min(Number(params.get('limit') ?? PAGE), PAGE)
+    const limit = Math.max(1, Math.min(Number(params.get('limit') ?? PAGE), PAGE))
     const found = []
     for await (const [id, document] of this.#documents.iterator({ gte: params.get('from') ?? '', limit: limit + 1 })) {
       found.push({ id, document })
@@ -122,5 +124,5 @@ if (process.argv[2] === undefined) await show()
 else {
   const service = new Service()
   console.log(await service.start(process.argv[3] ?? 'documents', Number(process.argv[2])))
-  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => void service.stop())
+  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => void service.stop(Number(process.argv[4] ?? 10_000)))
 }

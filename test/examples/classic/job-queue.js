@@ -1,5 +1,6 @@
 // A queue of jobs with leases on classic-level: each step that reads and writes waits for those before it.
 import { ClassicLevel } from 'classic-level'
+import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -18,7 +19,6 @@ class JobQueue {
   #jobs
   #due
   #leaseMs
-  #count = 0
   #last = Promise.resolve()
 
   constructor(db, name, leaseMs) {
@@ -31,7 +31,7 @@ class JobQueue {
 
   /** Resolves when the job survives power loss. */
   async add(work, at = Date.now()) {
-    const id = `${at}-${process.pid}-${this.#count++}`
+    const id = randomUUID() // in a container, the next process may have this one's number
     await this.#db.batch([
       { type: 'put', sublevel: this.#jobs, key: id, value: { work, lease: at } },
       { type: 'put', sublevel: this.#due, key: [at, id], value: '' },
