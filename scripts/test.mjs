@@ -115,8 +115,10 @@ function runChecks() {
   })
   runCheck('types', () => {
     const tsc = path.join(root, 'node_modules/typescript/bin/tsc')
-    const { status, stdout, stderr } = spawnSync(process.execPath, [tsc, '-p', path.join(root, 'scripts')], { encoding: 'utf8' })
-    return status === 0 ? [] : `${stdout}${stderr}`.trim().split('\n')
+    return ['scripts', 'scripts/tsconfig.page.json'].flatMap((project) => {
+      const { status, stdout, stderr } = spawnSync(process.execPath, [tsc, '-p', path.join(root, project)], { encoding: 'utf8' })
+      return status === 0 ? [] : `${stdout}${stderr}`.trim().split('\n')
+    })
   })
 }
 

@@ -276,3 +276,16 @@ test('random use: blocks keep their bytes, held ones stay, the counts are right'
   useAtRandom(100, 60)
   useAtRandom(2500, 500)
 })
+
+test('hits are counted by table, and stay counted when it is closed', () => {
+  const cache = new BlockCache(512 * KiB)
+  const [one, two] = [cache.attach(4), cache.attach(4)]
+  one.hitCount += 3
+  two.hitCount += 4
+  assert.equal(cache.hitCount, 7)
+  cache.detach(one)
+  cache.detach(one)
+  assert.equal(cache.hitCount, 7)
+  two.hitCount++
+  assert.equal(cache.hitCount, 8)
+})

@@ -62,6 +62,9 @@ export class CacheSlots {
   readonly missTicks: Uint16Array
   /** The number of blocks that are there. */
   count = 0
+  /** Reads of the table that found their block, and that had to read it. */
+  hitCount = 0
+  missCount = 0
   isAttached = true
 
   constructor(count: number) {
@@ -97,12 +100,15 @@ class CacheChunk {
 export class BlockCache {
   usedBytes = 0
   blockCount = 0
-  hitCount = 0
   missCount = 0
   evictionCount = 0
   /** The block of the last get that was not kept. */
   readonly aside = new AsideBlock()
 
+  /** Tables that are open; each counts its own hits, at the place that a hit looks at anyway. */
+  private readonly attached = new Set<CacheSlots>()
+  /** Hits in tables that were closed. */
+  private pastHitCount = 0
   private readonly chunks: CacheChunk[] = []
   private capacity: number
   /** Chunks at the end beyond this number go as soon as nothing in them is held. */
@@ -126,6 +132,12 @@ export class BlockCache {
 
   get capacityBytes(): number {
     return this.capacity
+  }
+
+  get hitCount(): number {
+    let sum = this.pastHitCount
+    for (const { hitCount } of this.attached) sum += hitCount
+    return sum
   }
 
   /**
@@ -156,11 +168,14 @@ export class BlockCache {
 
   /** Makes the frames for `count` blocks of a new table. */
   attach(count: number): CacheSlots {
-    return new CacheSlots(count)
+    const slots = new CacheSlots(count)
+    this.attached.add(slots)
+    return slots
   }
 
   /** Forgets all blocks of a table; held ones stay in place until released. Idempotent. */
   detach(slots: CacheSlots): void {
+    if (this.attached.delete(slots)) this.pastHitCount += slots.hitCount
     slots.isAttached = false
     slots.count = 0
     this.aside.forget(slots)

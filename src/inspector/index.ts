@@ -1,4 +1,5 @@
 /** Rank 15: shows databases in a browser. Loaded only by those who ask for it. */
+export { EventRing } from './event-ring.js'
 export { findInspector } from './find.js'
 export { inspect } from './inspect.js'
 export type { Inspection } from './inspect.js'

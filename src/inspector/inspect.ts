@@ -31,7 +31,7 @@ const DATABASES_MAX = 64
  * Shows open databases, or the one in a directory, in a browser of this machine. Costs nothing that an operation would
  * notice, keeps no process alive, and ends with the databases. A directory is only read, also beside a process that
  * writes it: what only that process knows is left out. Rejects with INVALID_ARGUMENT, IO_ERROR when the port is taken,
- * or as an open does.
+ * or as an open does; then nothing is left open.
  */
 export async function inspect(what: Varve | readonly Varve[] | string, options?: InspectOptions): Promise<Inspection> {
   const resolved = resolveInspect(options)
@@ -61,10 +61,11 @@ async function subjectsOf(what: Varve | readonly Varve[] | string): Promise<Subj
 }
 
 async function begin(subjects: readonly Subject[], options: ResolvedInspect): Promise<Inspection> {
+  await checkCheckpoints(subjects, options.checkpoints)
   const secrets = new Secrets(systemClock, options.token)
   const shown = subjects.map((subject): Shown => {
     const watch = new Watch(subject, options.historyMs)
-    return { watch, views: new Views(watch, options.values), admin: new Admin(watch) }
+    return { watch, views: new Views(watch, options.values), admin: new Admin(watch, options.checkpoints) }
   })
   const server = new InspectorServer(options, secrets, shown)
   let port: number
@@ -78,6 +79,15 @@ async function begin(subjects: readonly Subject[], options: ResolvedInspect): Pr
   const removals = await Promise.all(subjects.filter(({ engine }) => engine !== null).map((subject) =>
     writeRuntimeFile(subject.databaseId, { port, host: options.host, pid: process.pid, secret: secrets.ticketSecret })))
   return new Inspector({ server, shown, removals, urlOf: () => urlOf(options, port, secrets) })
+}
+
+/** Throws INVALID_ARGUMENT when there is no such directory. */
+async function checkCheckpoints(subjects: readonly Subject[], dir: string | null): Promise<void> {
+  if (dir === null) return
+  for (const { vfs } of subjects) {
+    const info = await vfs.stat(dir).catch(() => null)
+    if (info?.kind !== 'directory') throw invalidArgument(`option checkpoints: ${dir} is no directory`)
+  }
 }
 
 function urlOf({ host, allowedHosts, isLoopback, token }: ResolvedInspect, port: number, secrets: Secrets): string {

@@ -4,6 +4,7 @@
  * A tile is `name: value / note`. A column is its head and its field; `#` in front of it: numbers, `~`: long texts.
  * A line of a chart has its colour, what it is of a sample (`sum` of columns, `per` second of a counter), and which.
  */
+import { SAMPLE_FIELDS } from './samples.js'
 import { STAGES } from './work-views.js'
 
 type Line = readonly [color: string, how: 'sum' | 'per' | 'share', ...columns: string[]]
@@ -210,12 +211,44 @@ const PAGES: Readonly<Record<string, PageLayout>> = {
           'held by {heldBy}'),
     ],
   },
-  heat: { title: 'Heat', about: 'Where in the order of keys writes fall.', live: onlyLive('Where writes fall') },
+  heat: { title: 'Heat', about: 'Where in the order of keys writes and reads fall.',
+    live: onlyLive('Where writes and reads fall') },
   events: { title: 'Events', about: 'The last 2,000 things that happened.', live: onlyLive('What happens'),
     isEager: true, view: '' },
   bytes: { title: 'Bytes', about: 'Any file, byte by byte, with the meaning of each.', view: 'files' },
   time: { title: 'Time machine',
     about: 'The levels as they were after each group of the manifest, since the last open.', view: '' },
+  actions: { title: 'Actions', about: 'What may be done to the database from here, each after a question.',
+    live: onlyLive('There is nothing to do'), isEager: true, view: '' },
+}
+
+const BY_LANE = 'Up and down choose a lane.'
+const PAST_PAINTS = ['level', 'age', 'deletes']
+const OF_TABLES = {
+  hint: 'Arrow keys walk from table to table.',
+  nothing: 'No tables yet. The first comes when a memtable is full, or with flush().',
+  paints: [...PAST_PAINTS, 'reads'],
+  tip: 'table {file} · level {level} · {bytes|b} · {entries|n} entries, {tombstones|n} tombstones',
+}
+
+/** The layout, with the page of actions only where they are allowed. */
+export function layoutFor(isAdmin: boolean): object {
+  const { groups, pages } = LAYOUT
+  const drawn = Object.entries(pages).map(([name, page]) => [name, { ...page, charts: page.charts?.map(byColumn) }])
+  return {
+    ...LAYOUT, pages: Object.fromEntries(drawn) as object,
+    groups: isAdmin ? { ...groups, Look: [...groups.Look, 'actions'] } : groups,
+  }
+}
+
+/** Names the columns of a chart by their places in a sample. */
+function byColumn({ lines, limit, ...chart }: ChartLayout): object {
+  return {
+    ...chart, limit: limit === undefined ? 0 : SAMPLE_FIELDS.indexOf(limit),
+    lines: Object.entries(lines).map(([name, [color, how, ...columns]]) => {
+      return { name, color, how, columns: columns.map((column) => SAMPLE_FIELDS.indexOf(column)) }
+    }),
+  }
 }
 
 /** What the page needs to know besides: the stages of a memtable, and the facts of a memtable and of a table. */
@@ -227,7 +260,17 @@ export const LAYOUT = {
     Look: ['events', 'bytes', 'time'],
   },
   spans: [['1 min', 60_000], ['5 min', 300_000], ['15 min', 900_000], ['1 h', 3_600_000]],
-  legend: STAGES.map(([name, color, , , waits]) => [name, color, waits] as const),
+  /** What pictures are called, how keys walk in them, and what stands there when nothing is drawn. */
+  pictures: {
+    memtables: { title: 'Memtables, the newest on top', hint: BY_LANE, nothing: 'No memtable yet.',
+      legend: STAGES.map(([name, color, , , waits]) => [name, color, waits] as const) },
+    compactions: { title: 'Compactions, side by side', hint: BY_LANE, nothing: 'None since the inspector began.',
+      legend: [1, 2, 3, 4, 5, 6].map((level) => [`to L${level}`, `--l${level}`, false] as const) },
+    levels: { title: 'Tables by key', ...OF_TABLES },
+    then: { title: 'The tables then; what the other group has not is framed', ...OF_TABLES, paints: PAST_PAINTS },
+    beside: { title: 'The other group', ...OF_TABLES, paints: PAST_PAINTS },
+  },
+  hint: 'Choose one, by pointer or with the arrow keys.',
   columns: {
     events: ['time {t|t}', 'event {type}', '~what {text}'], files: ['file {num}', 'kind {kind}', '#bytes {bytes|b}'],
     parts: ['# {index}', '#offset {offset|n}', '#bytes {bytes|n}', 'part {title}', '~summary {summary}',
@@ -246,8 +289,8 @@ export const LAYOUT = {
   table: [
     'file: {file}', 'level: {level}', 'bytes: {bytes|b}', 'raw: {rawBytes|b}', 'entries: {entryCount|n}',
       'tombstones: {tombstoneCount|n}',
-    'hidden: {hiddenCount|n}', 'range tombstones: {rangeTombstones|n}', 'expiring: {expiring|n}',
-      'first key: {firstKey}',
+    'block reads: {hits|n} in the cache, {misses|n} from the file', 'hidden: {hiddenCount|n}',
+      'range tombstones: {rangeTombstones|n}', 'expiring: {expiring|n}', 'first key: {firstKey}',
     'last key: {lastKey}', 'numbers: {smallestSeqNum|n} to {largestSeqNum|n}', 'made of: {origin}',
       'values in: {valuesIn}',
   ],

@@ -11,48 +11,74 @@ import type { Subject } from './subject.js'
 import { keyText } from './texts.js'
 
 /** More tables than this are not drawn one by one: the answer would be over a mebibyte. */
-const TABLES_MAX = 12_000
+const TABLES_MAX = 10_000
 
-/** What the numbers of a table in `tables` are. */
+/** What the numbers of a table in `tables` are; `age`, `deletes` and `reads` are shares, which colour it. */
 const TABLE_FIELDS = [
-  'file', 'level', 'row', 'from', 'to', 'bytes', 'entries', 'tombstones', 'seq', 'flags',
+  'file', 'level', 'y', 'height', 'from', 'to', 'bytes', 'entries', 'tombstones', 'age', 'deletes', 'reads', 'flags',
 ] as const
+/** Pixels of a picture: between levels, of tables of the smallest and the largest size, and of the rows of a stack. */
+const [GAP, LOW, HIGH, ROW, STACK_MAX] = [14, 12, 56, 9, 220]
 const IN_COMPACTION = 1
 const BLOCKED = 2
 
-/** The levels as the page draws them. */
-export function levelsView(version: Version, stats: Stats | null, running: ReadonlySet<FileNum>): object {
+/** The levels as the page draws them; `live` is absent for a version of the past. */
+export function levelsView(version: Version, live?: { stats: Stats; subject: Subject }): object {
+  const running = live === undefined ? new Set() : tablesInCompactions(live.subject)
+  const stats = live?.stats
   const bounds = version.levels.flatMap(({ tables }) => tables.flatMap((facts) => [facts.smallestKey,
     facts.largestKey]))
   const ranks = rankKeys(bounds)
   const blocked = new Set(stats?.compaction.blockedTables ?? [])
-  let place = 0
+  const largest = version.levels.reduce((most, { tables }) => tables.reduce((n, t) => Math.max(n, t.bytes), most), 1)
+  let [place, end] = [0, 6]
   const rows: number[][] = []
+  const readCounts: number[] = []
   const levels = version.levels.map((level, number) => {
     const spans = level.tables.map(() => [ranks[place++]!, ranks[place++]!] as const)
     const stack = rowsOf(level, spans)
+    const rowCount = Math.max(0, ...stack.map((row) => row + 1))
+    const tall = rowCount > 1 ? Math.min(rowCount * ROW, STACK_MAX) : HIGH
+    const top = end
+    if (rowCount > 0) end += tall + GAP
     for (const [i, facts] of level.tables.entries()) {
       const flags = (running.has(facts.fileNum) ? IN_COMPACTION : 0) | (blocked.has(facts.fileNum) ? BLOCKED : 0)
       const [from, to] = spans[i]!
       const { fileNum, bytes, entryCount, tombstoneCount, largestSeqNum } = facts
-      const numbers = [fileNum, number, stack[i]!, from, to, bytes, entryCount, tombstoneCount, largestSeqNum, flags]
+      const { hits, misses } = readsOf(live?.subject, fileNum)
+      readCounts.push(hits + misses)
+      const height = rowCount > 1 ? Math.max(2, tall / rowCount - 1.5) : LOW + ((HIGH - LOW) * bytes) / largest
+      const y = rowCount > 1 ? top + (stack[i]! * tall) / rowCount : top + tall - height
+      const numbers = [fileNum, number, round(y), round(height), from, to, bytes, entryCount, tombstoneCount,
+        share(version.lastSeqNum - largestSeqNum, version.lastSeqNum), share(2 * tombstoneCount, entryCount), 0, flags]
       if (rows.length < TABLES_MAX) rows.push(numbers)
     }
     const known = stats?.compaction.levels.find((each) => each.level === number)
     return {
-      level: number, tables: level.tables.length, rows: Math.max(0, ...stack.map((row) => row + 1)),
+      level: number, tables: level.tables.length, bottom: top + tall,
       bytes: level.tables.reduce((sum, { bytes }) => sum + bytes, 0),
       entries: level.tables.reduce((sum, { entryCount }) => sum + entryCount, 0),
       score: known?.score ?? null, targetBytes: known?.targetBytes || null,
     }
   })
+  const mostReads = readCounts.reduce((most, count) => Math.max(most, count), 1)
+  const at = TABLE_FIELDS.indexOf('reads')
+  for (const [i, row] of rows.entries()) row[at] = share(Math.log1p(readCounts[i]!), Math.log1p(mostReads))
   const ends = [...bounds].sort(compareBytes)
   return {
-    fields: TABLE_FIELDS, levels, tables: rows, ranks: ranks.reduce((most, rank) => Math.max(most, rank), 0) + 1,
+    fields: TABLE_FIELDS, levels, tables: rows, height: end,
+    ranks: ranks.reduce((most, rank) => Math.max(most, rank), 0) + 1,
     total: bounds.length / 2, firstKey: ends.length === 0 ? '' : keyText(ends[0]!),
     lastKey: ends.length === 0 ? '' : keyText(ends.at(-1)!),
-    lastSeq: version.lastSeqNum,
   }
+}
+
+function share(part: number, whole: number): number {
+  return Math.round(100 * Math.min(1, part / Math.max(1, whole))) / 100
+}
+
+function round(pixels: number): number {
+  return Math.round(pixels * 10) / 10
 }
 
 /** The rank of each key among all of them; equal keys have one rank. */
@@ -84,17 +110,22 @@ function rowsOf({ runs, tables }: Level, spans: readonly (readonly [number, numb
 }
 
 /** Tables that compactions read at the moment. */
-export function tablesInCompactions({ engine }: Subject): Set<FileNum> {
+function tablesInCompactions({ engine }: Subject): Set<FileNum> {
   const found = new Set<FileNum>()
   for (const { reservation } of engine?.compactor.running ?? []) for (const file of reservation.inputs) found.add(file)
   return found
 }
 
+/** How often blocks of a table were read; nobody counts that for a version of the past, or where files are read. */
+function readsOf(subject: Subject | undefined, fileNum: FileNum): { hits: number; misses: number } {
+  return subject?.engine?.setup.tables.find(fileNum)?.reads ?? { hits: 0, misses: 0 }
+}
+
 /** All that is known of a table; null when the version has none of this number. */
-export function tableView({ version }: Subject, fileNum: FileNum): object | null {
-  for (const [level, { tables }] of version.levels.entries()) {
+export function tableView(subject: Subject, fileNum: FileNum): object | null {
+  for (const [level, { tables }] of subject.version.levels.entries()) {
     const facts = tables.find((each) => each.fileNum === fileNum)
-    if (facts !== undefined) return { level, ...tableFacts(facts) }
+    if (facts !== undefined) return { level, ...tableFacts(facts), ...readsOf(subject, fileNum) }
   }
   return null
 }

@@ -9,10 +9,10 @@
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { ioError, VarveError } from '../base/index.js'
+import { errnoOf, ioError, VarveError } from '../base/index.js'
 import type { Admin } from './admin.js'
 import { ANSWER_HEADERS, bearerOf, Gate, hostsOf } from './gate.js'
-import { LAYOUT } from './layout.js'
+import { layoutFor } from './layout.js'
 import type { ResolvedInspect } from './options.js'
 import { pageFiles } from './page-files.js'
 import { proofOf } from './secrets.js'
@@ -83,7 +83,7 @@ export class InspectorServer {
   async listen(): Promise<number> {
     const { port, host, allowedHosts } = this.options
     await new Promise<void>((resolve, reject) => {
-      this.server.once('error', (error) => reject(ioError(error, 'listen on', `${host}:${port}`)))
+      this.server.once('error', (error) => reject(listenError(error, host, port)))
       this.server.listen(port, host, resolve)
     })
     this.server.unref()
@@ -157,18 +157,21 @@ export class InspectorServer {
     }
     demand(this.secrets.checkBearer(bearerOf(request)))
     if (pathname !== '/api/admin' || !this.options.admin) throw new Refused(404)
-    const { db, action, confirm } = await bodyOf(request)
+    const body = await bodyOf(request)
+    const { db } = body
     const shown = this.shown[typeof db === 'number' ? db : db === undefined ? 0 : -1]
     if (shown === undefined) throw new Refused(404)
-    this.json(response, shown.admin.ask(action, confirm))
+    this.json(response, shown.admin.ask(body))
   }
 
   private databases(): object {
+    const isAllowed = this.options.admin
     return {
-      admin: this.options.admin, layout: LAYOUT,
-      databases: this.shown.map(({ watch: { subject, sinceMs } }, db) => {
-        return { db, location: subject.dir, isLive: subject.engine !== null, isClosed: subject.isClosed, sinceMs }
-      }),
+      layout: layoutFor(isAllowed),
+      databases: this.shown.map(({ watch: { subject, sinceMs }, admin }, db) => ({
+        db, location: subject.dir, isLive: subject.engine !== null, isClosed: subject.isClosed, sinceMs,
+        actions: isAllowed ? admin.offers : [],
+      })),
     }
   }
 
@@ -200,6 +203,12 @@ function targetOf({ url }: IncomingMessage): URL {
   } catch {
     throw new Refused(400)
   }
+}
+
+function listenError(error: Error, host: string, port: number): VarveError {
+  if (errnoOf(error) !== 'EADDRINUSE') return ioError(error, 'listen on', `${host}:${port}`)
+  const hint = 'another program listens there; port 0 takes any that is free'
+  return new VarveError('IO_ERROR', `port ${port} of ${host} is taken`, { cause: error, hint })
 }
 
 function demand(verdict: Verdict): void {

@@ -116,49 +116,67 @@ export class TimeMachine {
       return levelBytes.slice(group * LEVELS_SHOWN, (group + 1) * LEVELS_SHOWN)
     })
     const most = sizes.reduce((max, each) => Math.max(max, each.reduce((sum, bytes) => sum + bytes, 0)), 1)
-    // Where each level begins and ends in a stack, in hundredths of the highest one.
+    // Where each level begins and ends in a stack, in hundredths of the highest one, as stops of a gradient.
     const stacks = sizes.map((each) => {
       let end = 0
-      return each.map((bytes) => [round(end), round(end += (100 * bytes) / most)])
+      return each.map((bytes, level) => `var(--l${level}) ${round(end)}% ${round(end += (100 * bytes) / most)}%`).join()
     })
     return { manifest: fileNum, bytes: this.bytes.length, groups: groupCount, isDone, problem, stacks }
   }
 
   /**
-   * The levels after a group, what it changed, and the groups around it. Throws INVALID_ARGUMENT without such a one.
+   * The levels after a group, how they differ from those after the group `beside`, by default the one before it, and
+   * the groups around it. Throws INVALID_ARGUMENT without such groups.
    */
-  at(group: number): object {
-    const note = this.notes[group - 1]
-    if (note === undefined) throw new VarveError('INVALID_ARGUMENT', `there is no group ${group}`)
-    const { tables, edits } = this.stateAfter(group)
-    const changed = edits.flatMap(({ addTables }) => addTables ?? []).map(({ facts }) => facts.fileNum)
-    const gone = edits.flatMap(({ deleteTables }) => deleteTables ?? []).map(({ fileNum, level }) => [fileNum, level])
-    const goneText = gone.slice(0, 9).map(([file, level]) => `${file} of level ${level}`).join(', ')
-    const when = note.timeMs === 0 ? '' : ` ${new Date(note.timeMs).toISOString().replace('T', ' ').slice(0, 19)} UTC,`
+  at(group: number, beside = 0): object {
+    const [note] = [group, beside || 1].map((each) => {
+      const found = this.notes[each - 1]
+      if (found === undefined) throw new VarveError('INVALID_ARGUMENT', `there is no group ${each}`)
+      return found
+    }) as [GroupNote]
+    const tables = this.stateAfter(group)
+    const other: Tables = beside === 0 && group === 1 ? new Map() : this.stateAfter(beside || group - 1)
+    const came = notIn(other, tables)
+    const what = beside === 0 ? '' : ` Beside group ${beside}:`
+    const when = note.timeMs === 0 ? '' : `, ${new Date(note.timeMs).toISOString().replace('T', ' ').slice(0, 19)} UTC`
     return {
-      text: `Group ${group} of ${this.groupCount}: ${note.job},${when} at byte ${note.offset}; ` +
-        `${note.added} tables came, ${note.removed} went${goneText === '' ? '' : ` (${goneText})`}`,
-      group, ...note, addedTables: changed,
-      ...levelsView(versionOf(tables), null, new Set()),
+      text: `Group ${group} of ${this.groupCount}: ${note.job}${when}, at byte ${note.offset}.` +
+        `${what} ${tablesText(came)} came, ${tablesText(notIn(tables, other))} went.`,
+      group, ...note, addedTables: came.map(({ facts }) => facts.fileNum), ...levelsView(versionOf(tables)),
       around: this.notes.slice(Math.max(0, group - 6), group + 5).map((each, i) => {
         return { group: Math.max(0, group - 6) + i + 1, ...each }
       }),
     }
   }
 
-  private stateAfter(group: number): { tables: Tables; edits: readonly VersionEdit[] } {
+  private stateAfter(group: number): Tables {
     const start = this.kept[Math.floor((group - 1) / this.keptEvery)]!
     const tables: Tables = new Map(start.tables)
     let at = start.group
-    let edits: readonly VersionEdit[] = []
     for (const frame of manifestFramesFrom(this.bytes, this.fileNum, start)) {
       if (frame.header.type === FrameType.mark) continue
-      edits = frame.edits
-      applyTo(tables, edits, () => undefined)
+      applyTo(tables, frame.edits, () => undefined)
       if (++at === group) break
     }
-    return { tables, edits }
+    return tables
   }
+}
+
+/** Tables of `tables` that the other state has not, or has at another level. */
+function notIn(other: Tables, tables: Tables): { level: LevelNum; facts: TableFacts }[] {
+  return [...tables.values()].filter(({ level, facts }) => other.get(facts.fileNum)?.level !== level)
+}
+
+/** More tables than this are only counted. */
+const NAMED_MAX = 5
+
+/** `2 tables of 3.1 MiB (12 of level 0, 14 of level 6)`, for people. */
+function tablesText(tables: readonly { level: LevelNum; facts: TableFacts }[]): string {
+  if (tables.length === 0) return 'no table'
+  const named = tables.map(({ level, facts }) => `${facts.fileNum} of level ${level}`).join(', ')
+  const mib = (tables.reduce((sum, { facts }) => sum + facts.bytes, 0) / 2 ** 20).toFixed(1)
+  const count = `${tables.length} table${tables.length === 1 ? '' : 's'} of ${mib} MiB`
+  return tables.length > NAMED_MAX ? count : `${count} (${named})`
 }
 
 function round(share: number): number {

@@ -6,9 +6,8 @@
 import { invalidArgument, VarveError } from '../base/index.js'
 import { bytesView, filesView, isFileKind } from './bytes-view.js'
 import { holdersView, logsView } from './holders-view.js'
-import { levelsView, tablesInCompactions, tableView } from './level-view.js'
+import { levelsView, tableView } from './level-view.js'
 import { nowView } from './now-view.js'
-import { SAMPLE_FIELDS } from './samples.js'
 import { TimeMachine } from './time-machine.js'
 import type { Watch } from './watch.js'
 import { compactionsView, memoryView, pipelineView, stallsView } from './work-views.js'
@@ -28,11 +27,9 @@ export class Views {
   private machine: { made: Promise<TimeMachine>; askedMs: number } | null = null
   private readonly named: Readonly<Record<string, View>> = {
     now: nowView,
-    samples: ({ samples }, query) => {
-      return { fields: SAMPLE_FIELDS, rows: samples.after(numberIn(query, 'since', 0)) }
-    },
+    samples: ({ samples }, query) => ({ rows: samples.after(numberIn(query, 'since', 0)) }),
     pipeline: pipelineView,
-    levels: ({ subject, stats }) => levelsView(subject.version, stats, tablesInCompactions(subject)),
+    levels: ({ subject, stats }) => levelsView(subject.version, { stats, subject }),
     table: ({ subject }, query) => {
       return tableView(subject, numberIn(query, 'file', 0)) ?? notFound('no level has this table any more')
     },
@@ -41,9 +38,8 @@ export class Views {
     memory: memoryView,
     holders: holdersView,
     logs: logsView,
-    heat: ({ books, subject }) => {
-      return books?.flushed.picture(subject.version, subject.clock.wallMs()) ?? { rows: [], keys: [], flushes: 0,
-        text: '' }
+    heat: ({ books }, query) => {
+      return books?.heat.picture(query.get('what') === 'reads' ? 'reads' : 'writes') ?? { rows: [], keys: [], none: '' }
     },
     events: ({ events }, query) => ({ lastId: events.lastId, ...events.after(numberIn(query, 'after', 0)) }),
     files: ({ subject }) => filesView(subject),
@@ -54,7 +50,9 @@ export class Views {
       return bytesView(subject, { kind, num, from, section: numberIn(query, 'section', -1), values: this.showsValues })
     },
     history: async (_watch, query) => (await this.timeMachine(query.has('anew'))).overview(),
-    group: async (_watch, query) => (await this.timeMachine(false)).at(numberIn(query, 'group', 1)),
+    group: async (_watch, query) => {
+      return (await this.timeMachine(false)).at(numberIn(query, 'group', 1), numberIn(query, 'beside', 0))
+    },
   }
 
   constructor(watch: Watch, showsValues: boolean) {

@@ -9,7 +9,7 @@ import type { Timer } from '../base/index.js'
 import type { EngineEvent, Stats } from '../stats/index.js'
 import { EventRing } from './event-ring.js'
 import type { ToldEvent } from './event-ring.js'
-import { FlushedKeys } from './heat.js'
+import { HeatBook } from './heat.js'
 import { LaneBook } from './lanes.js'
 import { sampleOf, SampleRing } from './samples.js'
 import type { Subject } from './subject.js'
@@ -31,7 +31,7 @@ interface Books {
   readonly lanes: LaneBook
   readonly runs: RunBook
   readonly stalls: StallBook
-  readonly flushed: FlushedKeys
+  readonly heat: HeatBook
 }
 
 export class Watch {
@@ -58,7 +58,7 @@ export class Watch {
     this.statsNow = subject.stats()
     this.books = engine === null ? null : {
       lanes: new LaneBook(this.statsNow.wal.logNum, this.sinceMs), runs: new RunBook(engine),
-      stalls: new StallBook(engine), flushed: new FlushedKeys(engine),
+      stalls: new StallBook(engine), heat: new HeatBook(engine),
     }
     this.unsubscribe = engine?.setup.events.subscribe((event) => this.hear(event)) ?? (() => undefined)
     this.note()
@@ -109,7 +109,7 @@ export class Watch {
       if (event.type !== 'syncDone') this.noteLogs(nowMs)
       books.runs.hear(event, nowMs)
       books.stalls.hear(event, nowMs)
-      books.flushed.hear(event, nowMs)
+      books.heat.hear(event, nowMs)
     }
     const told = this.events.add(event, nowMs)
     if (told !== null) for (const looker of this.lookers) looker.onEvent(told)
@@ -141,6 +141,7 @@ export class Watch {
     const nowMs = subject.clock.wallMs()
     this.statsNow = subject.stats()
     this.noteLogs(nowMs)
+    this.books?.heat.noteReads(nowMs)
     const row = sampleOf(this.statsNow, nowMs)
     this.samples.add(row)
     for (const looker of this.lookers) looker.onSample(row)

@@ -24,8 +24,10 @@ export const STAGES = [
   ['installing', '--l6', 'installing', 'released', false], ['log held', '--free', 'released', 'freed', true],
 ] as const
 
+/** The table of a memtable; null where there is none, or none yet. */
+interface Made { table: number | null; tableBytes: number | null; entries: number | null }
 interface Took { filling: number; queued: number; building: number; turn: number; installing: number; held: number }
-type Timed = Lane & { took: Took; why: string; label: string; note: string; bars: Bar[] }
+type Timed = Omit<Lane, keyof Made> & Made & { took: Took; why: string; label: string; note: string; bars: Bar[] }
 
 export function pipelineView({ books, stats: { flush }, subject: { engine, clock } }: Watch): object {
   const nowMs = clock.wallMs()
@@ -41,11 +43,13 @@ export function pipelineView({ books, stats: { flush }, subject: { engine, clock
   }
 }
 
+const NOT_MADE: Made = { table: null, tableBytes: null, entries: null }
+
 function timed(lane: Lane, nowMs: number): Timed {
   const { filled, queued, building, built, installing, released, freed, waitBuild, waitInstall } = lane
   const between = (from: number, to: number): number => (from > 0 && to > 0 ? Math.max(0, to - from) : NaN)
   return {
-    ...lane, label: `log ${lane.log}${lane.table > 0 ? ` → ${lane.table}` : ''}`,
+    ...lane, ...(lane.table > 0 ? {} : NOT_MADE), label: `log ${lane.log}${lane.table > 0 ? ` → ${lane.table}` : ''}`,
     note: released > 0 && queued > 0 ? msText(released - queued) : '', bars: barsOf(lane, nowMs), why: [waitBuild,
       waitInstall].filter((each) => each !== '').join('; '),
     took: {

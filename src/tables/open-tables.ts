@@ -134,6 +134,16 @@ export class OpenTables {
     return this.open.get(fileNum)?.table.facts ?? null
   }
 
+  /** The tables that are open, each with its number. */
+  *all(): Generator<[FileNum, Table]> {
+    for (const [fileNum, { table }] of this.open) yield [fileNum, table]
+  }
+
+  /** The table of this number; null when it is not open. */
+  find(fileNum: FileNum): Table | null {
+    return this.open.get(fileNum)?.table ?? null
+  }
+
   /** Gives a loaded table from outside its number. Requires: it is in no read state yet. */
   takeNumber(facts: TableFacts): void {
     const entry = this.open.get(facts.fileNum)

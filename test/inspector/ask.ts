@@ -71,3 +71,24 @@ export function raw(port: number, bytes: string): Promise<string> {
     socket.on('error', (error: NodeJS.ErrnoException) => (error.code === 'ECONNRESET' ? resolve(text) : reject(error)))
   })
 }
+
+/** Asks many times, in every way that is answered or refused, and throws when a handle is left of it. */
+export async function askOften(shown: Inspection, bearer: string, count: number): Promise<void> {
+  const port = portOf(shown)
+  const authorization = `Bearer ${bearer}`
+  const ways: (Asked & { status: number })[] = [
+    { path: '/api/now', headers: { authorization }, status: 200 }, { path: '/app.js', status: 200 },
+    { path: '/api/none', headers: { authorization }, status: 404 }, { path: '/', headers: { host: 'evil' }, status: 403 },
+    { method: 'PUT', path: '/', status: 405 },
+    { method: 'POST', path: '/session', headers: pageHeaders(port), body: '{', status: 400 },
+  ]
+  const handles = (): number => process.getActiveResourcesInfo().filter((name) => /TCP|Timeout/.test(name)).length
+  const before = handles()
+  for (let i = 0; i < count; i++) {
+    const { status, ...asked } = ways[i % ways.length]!
+    const answer = await ask(port, asked)
+    if (answer.status !== status) throw new Error(`${JSON.stringify(asked)}: ${answer.status}`)
+  }
+  for (let i = 0; handles() > before && i < 100; i++) await new Promise((resolve) => setTimeout(resolve, 50))
+  if (handles() > before) throw new Error(`${handles() - before} handles are left: ${String(process.getActiveResourcesInfo())}`)
+}

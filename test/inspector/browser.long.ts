@@ -10,6 +10,7 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Varve } from '../../src/api/index.js'
 import { inspect } from '../../src/inspector/index.js'
+import type { InspectOptions } from '../../src/inspector/index.js'
 import { newDirectory } from '../support/databases/databases.js'
 import { Chromium, findChromium } from '../support/browser/chromium.js'
 import { Tab } from '../support/browser/tab.js'
@@ -33,8 +34,10 @@ describe('the page', { skip: program === null && 'no chromium: set CHROME' }, ()
   before(() => (browser = new Chromium(program!)))
   after(() => browser.close())
 
-  const look = async (what: Varve | string, options: TabOptions, see: (tab: Tab) => Promise<void>): Promise<void> => {
-    const shown = await inspect(what)
+  const look = async (
+    what: Varve | string, options: TabOptions, see: (tab: Tab) => Promise<void>, asked: InspectOptions = {},
+  ): Promise<void> => {
+    const shown = await inspect(what, asked)
     const tab = await Tab.open(browser, options)
     try {
       await enter(tab, shown.url)
@@ -126,6 +129,34 @@ describe('the page', { skip: program === null && 'no chromium: set CHROME' }, ()
     await db.close()
   })
 
+  it('compares two states, switches the heat, and does what was confirmed', async () => {
+    const db = await Varve.open(newDirectory(), { writeBufferSize: 64 * 1024, workers: 0 })
+    for (let i = 0; i < 3000; i++) await db.put(`key ${i}`, Buffer.alloc(200))
+    await db.flush()
+    const click = (tab: Tab, text: string): Promise<void> =>
+      tab.read(`[...document.querySelectorAll('main button')].find((b) => b.textContent === '${text}').click()`)
+    await look(db, {}, async (tab) => {
+      await visit(tab, 'time')
+      await tab.until(`/Group \\d+ of/.test(document.getElementById('main').innerText)`)
+      await click(tab, 'Keep this one beside')
+      await tab.until(`/Beside group/.test(document.getElementById('main').innerText)`)
+      await click(tab, '← before')
+      await tab.until(`/no table came, 1 table of .* went/.test(document.getElementById('main').innerText)`)
+      await tab.until(`[...document.querySelectorAll('canvas')].filter((c) => Number(c.dataset.tables) > 0).length === 2`)
+      await visit(tab, 'heat')
+      await click(tab, 'reads')
+      for (let i = 0; i < 500; i++) await db.get(`key ${i}`)
+      await tab.until(`document.querySelectorAll('.heat td').length > 0`)
+      await visit(tab, 'actions')
+      await tab.read('window.confirm = (text) => (window.asked = text, true)')
+      await tab.read(`(() => { document.querySelector('[placeholder=from]').value = 'key 5' })()`)
+      await click(tab, 'compact …')
+      await tab.until(`/adminEnd[^]*compact/.test(document.getElementById('main').innerText)`)
+      assert.match(await tab.read('window.asked'), /from "key 5" to the last/)
+    }, { admin: true })
+    await db.close()
+  })
+
   it('draws 4,000 tables in a tenth of a second', async () => {
     const db = await Varve.open(newDirectory(), { writeBufferSize: 64 * 1024 })
     await look(db, {}, async (tab) => {
@@ -133,13 +164,15 @@ describe('the page', { skip: program === null && 'no chromium: set CHROME' }, ()
       // A picture as the server would send it, put in place of the next answer.
       await tab.read(`(() => {
         const tables = Array.from({ length: 4000 },
-          (_, i) => [i + 1, i < 40 ? 0 : 1 + i % 6, i < 40 ? i : 0, i * 2, i * 2 + 1, 2e6, 1000, i % 50, i, 0])
+          (_, i) => [i + 1, i < 40 ? 0 : 1 + i % 6, i < 40 ? 6 + 5 * i : 220 + 70 * (i % 6), i < 40 ? 4 : 56, i * 2,
+            i * 2 + 1, 2e6, 1000, i % 50, 0.5, 0.1, 0.3, 0])
         const levels = Array.from({ length: 7 },
-          (_, level) => ({ level, tables: level === 0 ? 40 : 660, rows: level === 0 ? 40 : 1, bytes: 1e9, entries: 1,
+          (_, level) => ({ level, tables: level === 0 ? 40 : 660, bottom: 206 + 70 * level, bytes: 1e9, entries: 1,
             score: 0, targetBytes: 0 }))
-        const fields = ['file', 'level', 'row', 'from', 'to', 'bytes', 'entries', 'tombstones', 'seq', 'flags']
-        const picture = JSON.stringify({ fields, levels, tables, ranks: 8000, total: 4000, firstKey: 'a', lastKey: 'z',
-          lastSeq: 4000 })
+        const fields = ['file', 'level', 'y', 'height', 'from', 'to', 'bytes', 'entries', 'tombstones', 'age',
+          'deletes', 'reads', 'flags']
+        const picture = JSON.stringify({ fields, levels, tables, height: 640, ranks: 8000, total: 4000, firstKey: 'a',
+          lastKey: 'z' })
         const real = window.fetch
         window.fetch = (url, ...rest) =>
           String(url).startsWith('/api/levels') ? Promise.resolve(new Response(picture)) : real(url, ...rest)

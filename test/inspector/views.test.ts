@@ -12,7 +12,8 @@ import { Varve } from '../../src/api/index.js'
 import type { VarveOptions } from '../../src/api/index.js'
 import { runAsync, systemClock } from '../../src/base/index.js'
 import { ManifestHistory } from '../../src/manifest/index.js'
-import { inspect, LaneBook, LAYOUT, TimeMachine } from '../../src/inspector/index.js'
+import type { Version } from '../../src/manifest/index.js'
+import { EventRing, inspect, LaneBook, LAYOUT, TimeMachine } from '../../src/inspector/index.js'
 import type { Inspection, Lane } from '../../src/inspector/index.js'
 import type { EngineEvent, FlushStageName, Stats } from '../../src/stats/index.js'
 import { MemoryVfs, NodeVfs } from '../../src/vfs/index.js'
@@ -172,6 +173,34 @@ describe('a database that is written', () => {
     await db.close()
   })
 
+  it('counts reads by table: those from the file, and those that the cache has', async () => {
+    const db = await open({ writeBufferSize: 2 ** 20 })
+    for (let i = 0; i < 400; i++) await db.put(`a${i}`, Buffer.alloc(200, i))
+    await db.flush()
+    for (let i = 0; i < 400; i++) await db.put(`b${i}`, Buffer.alloc(200, i))
+    await db.flush()
+    const shown = await inspect(db)
+    const bearer = await signIn(shown)
+    const before = db.stats().cache
+    for (let i = 0; i < 300; i++) assert.ok(db.getSync(`b${i % 100}`))
+    const { hitCount, missCount } = db.stats().cache
+    const reads = hitCount + missCount - before.hitCount - before.missCount
+    assert.equal(reads, 300)
+    type Heat = { keys: string[]; rows: { cells: number[] }[] }
+    const { keys, rows } = await until<Heat>(shown, bearer, 'heat?what=reads', (heat) => heat.rows.length > 0)
+    const byKey = keys.map((_, i) => rows.reduce((sum, { cells }) => sum + cells[i]!, 0))
+    assert.equal(byKey.reduce((sum, count) => sum + count, 0), reads)
+    assert.ok(keys.every((key, i) => key.startsWith('"b') || byKey[i] === 0), 'none of them in the other table')
+    type Levels = { fields: string[]; tables: number[][] }
+    const { fields, tables } = await view<Levels>(shown, bearer, 'levels')
+    assert.deepEqual(tables.map((table) => table[fields.indexOf('reads')]).sort(), [0, 1], 'the share of the most read')
+    const facts = await Promise.all(tables.map(([file]) =>
+      view<{ hits: number; misses: number }>(shown, bearer, `table?file=${file}`)))
+    assert.equal(facts.reduce((sum, { hits, misses }) => sum + hits + misses, 0), hitCount + missCount)
+    await shown.close()
+    await db.close()
+  })
+
   it('tells a page that comes back what it missed', async () => {
     const db = await open()
     const shown = await inspect(db)
@@ -187,6 +216,11 @@ describe('a database that is written', () => {
     assert.match(text, /event: hello\ndata: \{"isWhole":true/)
     const told = JSON.parse(/event: events\ndata: (.*)/.exec(text)![1]!) as { id: number }[]
     assert.deepEqual(told.map(({ id }) => id), [lastId - 2, lastId - 1, lastId])
+    const ring = new EventRing()
+    for (let i = 0; i < 5000; i++) ring.add({ type: 'resumed' }, i)
+    assert.equal(ring.after(3000).isWhole, true)
+    assert.equal(ring.after(2999).isWhole, false, 'some of them are gone')
+    assert.equal(ring.after(0).events.length, 2000)
     await db.close()
   })
 })
@@ -223,12 +257,25 @@ describe('the time machine', () => {
     const history = await runAsync(ManifestHistory.read(new NodeVfs(), db.location, fileNum))
     assert.ok(machine.groupCount > 8)
     let group = 0
+    const versions: Version[] = []
     for (const { number } of history.groups()) {
       const { levels } = machine.at(++group) as { levels: { tables: number; bytes: number }[] }
       const version = history.versionAt(number)
       assert.deepEqual(levels.map(({ tables }) => tables), version.levels.map(({ tables }) => tables.length),
         `group ${number}`)
+      versions.push(version)
     }
+    const placesOf = (version: Version): string[] =>
+      version.levels.flatMap(({ tables }, level) => tables.map(({ fileNum }) => `${fileNum} of level ${level}`))
+    for (const [one, oneVersion] of versions.entries()) {
+      for (const [two, twoVersion] of versions.entries()) {
+        const there = new Set(placesOf(twoVersion))
+        const news = placesOf(oneVersion).filter((place) => !there.has(place)).map(parseFloat)
+        const { addedTables } = machine.at(one + 1, two + 1) as { addedTables: number[] }
+        assert.deepEqual(addedTables.sort(), news.sort(), `${one + 1} beside ${two + 1}`)
+      }
+    }
+    assert.throws(() => machine.at(1, group + 1), { code: 'INVALID_ARGUMENT' })
     assert.equal(group, machine.groupCount)
     assert.throws(() => machine.at(group + 1), { code: 'INVALID_ARGUMENT' })
     await db.close()

@@ -8,7 +8,7 @@ import { make } from './pages.js'
 const $ = (id) => document.getElementById(id)
 const SAMPLES_MAX = 3600
 /** @type {any} */
-export const state = { db: 0, fields: [], rows: [], events: [], lastId: 0 }
+export const state = { db: 0, rows: [], events: [], lastId: 0 }
 let [bearer, stop, page] = [sessionStorage.getItem('bearer') ?? '', new AbortController(), null]
 let [isBusy, isDue] = [false, false]
 
@@ -21,9 +21,11 @@ async function ask(path, body) {
   return value
 }
 export const get = (view, query = {}) => ask(`/api/${view}?${new URLSearchParams({ db: state.db, ...query })}`)
-export async function act(action) {
-  const { text, confirm: word } = await ask('/api/admin', { db: state.db, action })
-  if (confirm(`${text}\n\nGo on?`)) await ask('/api/admin', { db: state.db, action, confirm: word })
+/** Asks what would happen, then the one who looks at it, then for it to be done. */
+export async function act(what) {
+  const wanted = { db: state.db, ...what }
+  const { text, confirm: word } = await ask('/api/admin', wanted)
+  if (confirm(`${text}\n\nGo on?`)) await ask('/api/admin', { ...wanted, confirm: word })
 }
 
 const say = (error) => $('main').replaceChildren(h('p', { cls: 'empty', role: 'alert' }, error.message))
@@ -45,20 +47,18 @@ function show() {
   })
   $('main').replaceChildren(h('div', { cls: 'top' }, h('h1', {}, title), h('p', {}, about), charts ? pick : ''), ...page.els)
   document.title = `${title} · Varve`
-  for (const each of $('nav').querySelectorAll('a')) {
-    each.ariaCurrent = each.hash === `#${name}` ? 'page' : null
-    if (each.hash === `#${name}`) each.scrollIntoView({ block: 'nearest', inline: 'nearest' })
-  }
+  for (const each of $('nav').querySelectorAll('a')) each.ariaCurrent = each.hash === `#${name}` ? 'page' : null
+  $('nav').querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
   refresh()
 }
 
 /** Asks for what is shown; once more when something came meanwhile. */
-async function refresh() {
+export async function refresh() {
   isDue = isBusy || document.hidden
   if (isDue) return
   isBusy = true
   const mine = page
-  await mine.update()?.catch((error) => mine === page && say(error))
+  await mine.update().catch((error) => mine === page && say(error))
   isBusy = false
   if (isDue || mine !== page) refresh()
 }
@@ -104,8 +104,8 @@ async function follow() {
 }
 
 async function choose(db, all) {
-  const { location: place, isLive } = all[db]
-  Object.assign(state, { db, isLive, rows: [], events: [], lastId: 0 })
+  const { location: place, isLive, actions } = all[db]
+  Object.assign(state, { db, isLive, actions, rows: [], events: [], lastId: 0 })
   Object.assign($('place'), { textContent: place, title: place, hidden: all.length > 1 })
   Object.assign(state, await get('samples'))
   show()
@@ -130,7 +130,7 @@ async function begin() {
   document.addEventListener('visibilitychange', () => {
     stop.abort()
     link(false, 'paused')
-    if (!document.hidden) follow().then(refresh())
+    if (!document.hidden) follow().then(refresh)
   })
 }
 addEventListener('unhandledrejection', (event) => say(event.reason))

@@ -1,6 +1,6 @@
 // @ts-check
 // Charts over time: lines, or stacked areas. All of a page share their span and a cursor; a table stands behind each.
-import { clock, css, h, ms } from './dom.js'
+import { clock, css, h, key, ms, panel, table } from './dom.js'
 
 const [SIDE, TOP, BOTTOM, ROWS_MAX] = [8, 8, 20, 60]
 
@@ -13,30 +13,55 @@ export const span = (first, last, least = 2e4) => shared.zoom ?? [Math.max(last 
 /** A canvas with the pixels that it has on the screen, empty. */
 export function paper(canvas, height) {
   const [width, ratio] = [canvas.clientWidth, devicePixelRatio || 1]
-  const size = [Math.round(width * ratio), Math.round(height * ratio)]
-  if (canvas.width !== size[0] || canvas.height !== size[1]) [canvas.width, canvas.height] = size
+  Object.assign(canvas, { width: Math.round(width * ratio), height: Math.round(height * ratio) })
   canvas.style.height = `${height}px`
   const g = canvas.getContext('2d')
   g.setTransform(ratio, 0, 0, ratio, 0, 0)
-  g.clearRect(0, 0, width, height)
   g.font = '11px system-ui, sans-serif'
   return { g, width, height }
 }
 
 /** Draws in the frame after data, a resize or other colours, while it is on the page. */
 export function keepDrawn(canvas, draw) {
-  let isDue = false
+  let frame = 0
   const soon = () => {
-    if (isDue) return
-    isDue = true
-    requestAnimationFrame(() => {
-      isDue = false
-      if (canvas.isConnected && canvas.clientWidth > 0) draw()
-    })
+    cancelAnimationFrame(frame)
+    frame = requestAnimationFrame(() => canvas.isConnected && canvas.clientWidth > 0 && draw())
   }
   new ResizeObserver(soon).observe(canvas)
   shared.draws.add(soon)
   return soon
+}
+/**
+ * A panel with a canvas, of which something is chosen by pointer or by keys: `at` is what is under the pointer, `say` its
+ * text, and `walk` has for each key what it leads to.
+ * @param {any} it
+ */
+export function picture({ title, hint, nothing, head, draw, at, say, pick, walk }) {
+  const canvas = h('canvas', { tabindex: 0, role: 'img', 'aria-label': `${title}. ${hint}` })
+  const [tip, none] = [h('p', { cls: 'tip', role: 'status' }), h('p', { cls: 'empty' }, nothing)]
+  const soon = keepDrawn(canvas, () => draw(canvas))
+  const choose = (thing) => {
+    if (thing === undefined) return
+    tip.textContent = say(thing)
+    pick(thing)
+    soon()
+  }
+  canvas.addEventListener('pointermove', (event) => (tip.textContent = say(at(event), event.offsetX)))
+  canvas.addEventListener('pointerdown', (event) => choose(at(event)))
+  canvas.addEventListener('keydown', (event) => {
+    if (!Object.hasOwn(walk, event.key)) return
+    event.preventDefault()
+    choose(walk[event.key]())
+  })
+  return {
+    el: panel([title, head], none, canvas, tip), soon,
+    show(isThere) {
+      canvas.hidden = !isThere
+      none.hidden = isThere
+      soon()
+    },
+  }
 }
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw)
 
@@ -72,29 +97,31 @@ export function timeChart({ title, series, format, stacked = false, height = 150
   const canvas = h('canvas', { tabindex: 0, role: 'img', 'aria-label': `${title}. Arrow keys move the cursor.` })
   const values = series.map(() => h('b', {}, '–'))
   const at = h('span', { cls: 'key', role: 'status' })
-  const keys = series.map(({ name, color }, i) =>
-    h('span', { cls: 'key' }, h('i', { style: { background: `var(${color})` } }), `${name} `, values[i]))
-  const behind = h('table')
-  const alt = h('details', { ontoggle: () => fillTable() }, h('summary', {}, `${title} as a table`), h('div', { cls: 'scroll' }, behind))
+  const keys = series.map(({ name, color }, i) => key(name, color, false, values[i]))
+  const behind = table(['time {0}', ...series.map(({ name }, i) => `#${name} {${i + 1}}`)], '')
+  const alt = h('details', { ontoggle: () => fillTable() }, h('summary', {}, `${title} as a table`), behind.el)
   let [rows, drag] = [[], null]
 
-  /** The span that is shown, and which samples are in it. */
+  /** The span that is shown, and the samples in it: one more on each side, for the lines that lead there. */
   function shown() {
     const [from, to] = span(rows[0]?.[0] ?? 0, rows.at(-1)?.[0] ?? Date.now())
-    const first = rows.findIndex((row) => row[0] >= from)
-    const end = rows.findLastIndex((row) => row[0] <= to) + 1
-    return { from, to, first: Math.max(0, first < 0 ? rows.length : first - 1), end: Math.min(rows.length, end + 1) }
+    const first = Math.max(0, rows.findIndex((row) => row[0] >= from) - 1)
+    const samples = rows.slice(first, rows.findLastIndex((row) => row[0] <= to) + 2)
+    return { from, to, points: samples.map(([t], i) => ({ t, values: valuesAt(first + i) })) }
   }
+  const text = (value) => (value === null ? '–' : format(value))
   const valuesAt = (i) => series.map(({ value }) => value(rows[i], rows[i - 1]))
 
   function draw() {
     const { g, width } = paper(canvas, height)
-    const { from, to, first, end } = shown()
-    const points = []
-    for (let i = first; i < end; i++) points.push({ t: rows[i][0], v: valuesAt(i) })
+    const { from, to, points } = shown()
+    /** For each point, from where to where each line or area goes. */
+    const ends = points.map(({ values }) => {
+      let sum = 0
+      return values.map((value) => (stacked ? [sum, (sum += value ?? 0)] : value === null ? null : [0, value]))
+    })
     const limit = line !== null && rows.length > 0 ? line(rows.at(-1)) : 0
-    const sums = points.map(({ v }) => (stacked ? v.reduce((a, n) => a + (n ?? 0), 0) : Math.max(...v.map((n) => n ?? 0))))
-    const most = Math.max(...sums, limit, floor)
+    const most = ends.flat().reduce((max, each) => Math.max(max, each?.[1] ?? 0), Math.max(limit, floor))
     const step = roundStep(most / 3, isBinary)
     const top = Math.ceil(most / step) * step
     const [w, tall] = [width - 2 * SIDE, height - TOP - BOTTOM]
@@ -109,51 +136,40 @@ export function timeChart({ title, series, format, stacked = false, height = 150
     g.beginPath()
     g.rect(SIDE, 0, w, height)
     g.clip()
-    let base = points.map(() => 0)
     series.forEach(({ color }, s) => {
-      const drawn = points.map(({ t, v }, i) => ({ x: x(t), y: y(base[i] + (v[s] ?? 0)), low: y(base[i]), isThere: v[s] !== null }))
-        .filter(({ isThere }) => isThere)
+      const drawn = points.map(({ t }, i) => ({ x: x(t), end: ends[i][s] })).filter(({ end }) => end !== null)
       g.strokeStyle = g.fillStyle = css(color)
       g.lineWidth = 1.6
       g.beginPath()
-      for (const each of drawn) g.lineTo(each.x, each.y)
+      for (const { x, end } of drawn) g.lineTo(x, y(end[1]))
       if (!stacked) g.stroke()
-      for (const each of drawn.reverse()) g.lineTo(each.x, each.low)
+      for (const { x, end } of drawn.reverse()) g.lineTo(x, y(end[0]))
       g.globalAlpha = stacked ? 0.85 : series.length === 1 ? 0.14 : 0
       g.fill()
       g.globalAlpha = 1
-      if (stacked) base = points.map(({ v }, i) => base[i] + (v[s] ?? 0))
     })
-    const band = (left, wide, color, alpha) => {
-      g.globalAlpha = alpha
-      g.fillStyle = css(color)
-      g.fillRect(left, TOP, wide, tall)
-      g.globalAlpha = 1
-    }
     g.fillStyle = css('--text')
     if (limit > 0) rule(limit)
-    if (shared.cursor > 0) band(Math.round(x(shared.cursor)), 1, '--soft', 1)
-    if (drag !== null) band(x(drag[0]), x(drag[1]) - x(drag[0]), '--accent', 0.15)
+    if (shared.cursor > 0) g.fillRect(Math.round(x(shared.cursor)), TOP, 1, tall)
+    g.globalAlpha = 0.15
+    if (drag !== null) g.fillRect(x(drag[0]), TOP, x(drag[1]) - x(drag[0]), tall)
     g.restore()
     g.textAlign = 'left'
-    g.fillStyle = css('--text')
-    g.globalAlpha = 0.65
-    for (const n of marks) g.fillText(format(n), SIDE + 2, y(n) + 12)
-    g.globalAlpha = 1
+    g.fillStyle = css('--soft')
+    g.strokeStyle = css('--panel')
+    g.lineWidth = 3
+    for (const n of marks) for (const write of ['strokeText', 'fillText']) g[write](format(n), SIDE + 2, y(n) + 12)
     g.textAlign = 'center'
     if (points.length < 2) g.fillText('gathering …', width / 2, TOP + tall / 2)
     const now = shared.cursor > 0 ? rows.findLastIndex((row) => row[0] <= shared.cursor) : rows.length - 1
     at.textContent = shared.cursor > 0 && now >= 0 ? clock(rows[now][0]) : ''
-    if (now >= 0) valuesAt(now).forEach((value, s) => (values[s].textContent = value === null ? '–' : format(value)))
-    canvas.dataset.points = String(points.length)
+    if (now >= 0) valuesAt(now).forEach((value, s) => (values[s].textContent = text(value)))
   }
 
   function fillTable() {
     if (!alt.open) return
-    const { first, end } = shown()
-    const lines = rows.slice(first, end).map((row, i) => [clock(row[0]), ...valuesAt(first + i).map((v) => (v === null ? '–' : format(v)))])
-    const cells = [['time', ...series.map(({ name }) => name)], ...lines.slice(-ROWS_MAX)]
-    behind.replaceChildren(...cells.map((texts, r) => h('tr', {}, texts.map((text) => h(r === 0 ? 'th' : 'td', {}, text)))))
+    const lines = shown().points.map(({ t, values }) => [clock(t), ...values.map(text)])
+    behind.set(lines.slice(-ROWS_MAX))
   }
 
   const timeOf = (event) => {
@@ -177,7 +193,6 @@ export function timeChart({ title, series, format, stacked = false, height = 150
     if (drag !== null && Math.abs(drag[1] - drag[0]) > 1500) shared.zoom = drag.sort((a, b) => a - b)
     drag = null
   })
-  on('dblclick', () => (shared.zoom = null))
   on('keydown', (event) => {
     const by = { ArrowLeft: -1, ArrowRight: 1, Escape: 0 }[event.key]
     if (by === undefined || rows.length === 0) return
@@ -188,23 +203,11 @@ export function timeChart({ title, series, format, stacked = false, height = 150
   })
   const soon = keepDrawn(canvas, draw)
   return {
-    el: h('section', { cls: 'panel' }, h('div', { cls: 'head' }, h('h2', {}, title), at, keys), canvas, alt),
+    el: panel([title, at, keys], canvas, alt),
     set(next) {
       rows = next
       fillTable()
       soon()
     },
   }
-}
-
-/** Hatching, for what waits. */
-export function hatch(g, color) {
-  const tile = h('canvas', { width: 6, height: 6 })
-  const t = tile.getContext('2d')
-  t.fillStyle = color
-  for (let i = 0; i < 6; i++) t.fillRect(i, 5 - i, 3, 1)
-  for (let i = 0; i < 2; i++) t.fillRect(0, 4 + i - 5 * i, 2 - i, 1)
-  t.globalAlpha = 0.3
-  t.fillRect(0, 0, 6, 6)
-  return g.createPattern(tile, 'repeat')
 }

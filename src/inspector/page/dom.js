@@ -14,16 +14,14 @@ export function h(tag, props = {}, ...kids) {
 }
 
 const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
-export const num = (n) => (Number.isFinite(n) ? whole.format(n) : '–')
+export const num = (n) => whole.format(n)
 export function bytes(n) {
-  if (!Number.isFinite(n)) return '–'
   let unit = 0
   while (Math.abs(n) >= 1024 && unit < 4) [n, unit] = [n / 1024, unit + 1]
   return `${unit === 0 || n >= 100 ? num(n) : n.toFixed(1)} ${['B', 'KiB', 'MiB', 'GiB', 'TiB'][unit]}`
 }
 export function ms(n) {
-  if (!Number.isFinite(n)) return '–'
-  if (n < 10) return `${n.toFixed(n < 1 ? 2 : 1)} ms`
+  if (n > 0 && n < 10) return `${n.toFixed(n < 1 ? 2 : 1)} ms`
   if (n < 1000) return `${Math.round(n)} ms`
   const [by, unit] = n < 60e3 ? [1e3, 's'] : n < 36e5 ? [6e4, 'min'] : [36e5, 'h']
   return `${(n / by).toFixed(1)} ${unit}`
@@ -45,13 +43,12 @@ export function fill(template, data) {
 
 /** A column is its head and template; in front `#`: numbers, `~`: long texts, `'`: code. */
 export function table(columns, nothing, onPick) {
-  const kinds = columns.map((text) => ({ '#': 'n', '~': 'w', "'": 'w mono' })[text[0]] ?? '')
-  const heads = columns.map((text) => text.split('{')[0].replace(/^[#~']/, '').trim())
+  const parts = columns.map((text) => /^([#~']?)(.*?) ?(\{.*)/.exec(text))
+  const [kinds, texts] = [parts.map(([, mark]) => ({ '#': 'n', '~': 'w', "'": 'w mono' })[mark] ?? ''), parts.map((part) => part[3])]
   const body = h('tbody')
-  const row = h('tr', {}, heads.map((text, i) => h('th', { cls: kinds[i], scope: 'col' }, text)))
+  const row = h('tr', {}, parts.map(([, , name], i) => h('th', { cls: kinds[i], scope: 'col' }, name)))
   const grid = h('table', { hidden: '' }, h('thead', {}, row), body)
   const none = h('p', { cls: 'empty' }, nothing)
-  const texts = columns.map((text) => text.slice(text.indexOf('{')))
   return {
     el: h('div', { cls: 'scroll', tabindex: 0 }, grid, none),
     set(items, chosen = -1) {
@@ -93,18 +90,34 @@ export function tiles(specs) {
 
 export const facts = (specs, data) => h('dl', {}, specs.map((spec) => {
   const [name, value] = spec.split(': ')
-  return [h('dt', {}, name), h('dd', {}, fill(value, data))]
+  return h('div', {}, h('dt', {}, name), h('dd', {}, fill(value, data)))
 }))
 
 /** Buttons of which one is pressed. */
 export function choice(label, choices, first, onPick) {
-  const buttons = choices.map(([text, value]) => h('button', {
+  const buttons = choices.map((each) => [each].flat()).map(([text, value = text]) => h('button', {
     'aria-pressed': String(value === first),
     onclick(event) {
-      for (const each of buttons) each.setAttribute('aria-pressed', String(each === event.target))
+      for (const each of buttons) each.ariaPressed = String(each === event.target)
       onPick(value)
     },
   }, text))
   return h('div', { cls: 'seg', role: 'group', 'aria-label': label }, buttons)
 }
-export const panel = (title, ...kids) => h('section', { cls: 'panel' }, title && h('h2', {}, title), kids)
+/** A name in a legend. */
+export const key = (name, color, cls, ...more) =>
+  h('span', { cls: 'key' }, h('i', { cls, style: { color: `var(${color})` } }), `${name} `, more)
+/** A button that stays pressed until it is pressed again. */
+export function toggle(text, onFlip) {
+  const button = h('button', { 'aria-pressed': 'false', onclick() {
+    const isOn = button.ariaPressed === 'false'
+    button.ariaPressed = String(isOn)
+    onFlip(isOn)
+  } }, text)
+  return button
+}
+/** `heads`: a title, and what stands beside it. */
+export function panel(heads, ...kids) {
+  const [title, ...beside] = [heads].flat()
+  return h('section', { cls: 'panel' }, title && h('div', { cls: 'head' }, h('h2', {}, title), beside), kids)
+}

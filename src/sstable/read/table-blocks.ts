@@ -144,7 +144,7 @@ export class TableBlocks {
     const frame = this.hit(number)
     if (frame !== 0) return rows.read(cache.chunkOf(frame), cache.baseOf(frame), start, key, end, snapshot, out)
     if (!this.hitAside(reader, number)) {
-      cache.missCount++
+      this.countMiss()
       const isWhole = cache.aside.isLast(this.slots, number)
       if (isWhole || !cache.admits(this.slots, number, this.index.bytes(number))) {
         const answer = isWhole ? UNKNOWN : rows.readAlone(this.index, number, start, key, end, snapshot, out)
@@ -172,7 +172,7 @@ export class TableBlocks {
     const frame = slots.frames[i]!
     if (frame !== 0) {
       slots.marks[i] = MARK_HIT
-      this.cache.hitCount++
+      slots.hitCount++
     }
     return frame
   }
@@ -206,6 +206,11 @@ export class TableBlocks {
     return this.slots.count
   }
 
+  /** How often blocks were read: found in the cache, and from the file, whole or in part. */
+  get reads(): { hits: number; misses: number } {
+    return { hits: this.slots.hitCount, misses: this.slots.missCount }
+  }
+
   /** Gives the cache the memory of the table's blocks back. */
   close(): void {
     this.cache.detach(this.slots)
@@ -215,7 +220,7 @@ export class TableBlocks {
   private load(reader: BlockReader, i: number, mark: number): void {
     const { cache, slots } = this
     if (mark === MARK_POINT && this.hitAside(reader, i)) return
-    cache.missCount++
+    this.countMiss()
     const block = this.fetch(i)
     const length = block?.roomBytes ?? this.index.bytes(i)
     if (mark === MARK_SCAN) mark = cache.scanMark(slots, i, length)
@@ -228,11 +233,16 @@ export class TableBlocks {
 
   /** Turns `reader` to block i if it was read aside just now. */
   private hitAside(reader: BlockReader, i: number): boolean {
-    const { cache } = this
-    if (!cache.aside.has(this.slots, i)) return false
-    reader.open(cache.aside.bytes, cache.aside.words, 0, this.addedSeqNum)
-    cache.hitCount++
+    const { cache: { aside }, slots } = this
+    if (!aside.has(slots, i)) return false
+    reader.open(aside.bytes, aside.words, 0, this.addedSeqNum)
+    slots.hitCount++
     return true
+  }
+
+  private countMiss(): void {
+    this.slots.missCount++
+    this.cache.missCount++
   }
 
   /** Turns `reader` to block i, which comes into the cache if that takes it. */

@@ -153,6 +153,11 @@ export class Table {
     return this.blocks.cachedCount / this.blocks.count
   }
 
+  /** How often its blocks were read since it was opened: found in the cache, and from the file. */
+  get reads(): { hits: number; misses: number } {
+    return this.blocks.reads
+  }
+
   /**
    * Loads a lookup in place of the one that is there: the same answers, in other time. After an error all is as it
    * was.
