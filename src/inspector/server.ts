@@ -4,7 +4,7 @@
  * Owns: the connections and streams. Does not own: who may ask (secrets.ts, gate.ts), what is answered (views.ts).
  * Thread: main.
  * Invariants: INSP-1, INSP-2. INSP-5 nothing in a request is ever made a path: assets are known by name, files of the
- * database by kind and number.
+ * database by kind and number; a checkpoint is named by admin.ts.
  */
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
