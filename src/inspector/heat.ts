@@ -54,7 +54,9 @@ export class HeatBook {
     if (this.flushed.length > FLUSHES_MAX) this.flushed.shift()
   }
 
-  /** Adds what tables have counted since the last look. */
+  /**
+   * Adds what tables have counted since the last look. What a table counted that was merged away since then is lost.
+   */
   noteReads(nowMs: number): void {
     const counted = new Map<FileNum, number>()
     for (const [fileNum, count] of this.countsNow()) {

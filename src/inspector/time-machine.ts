@@ -134,8 +134,8 @@ export class TimeMachine {
       if (found === undefined) throw new VarveError('INVALID_ARGUMENT', `there is no group ${each}`)
       return found
     }) as [GroupNote]
-    const tables = this.stateAfter(group)
-    const other: Tables = beside === 0 && group === 1 ? new Map() : this.stateAfter(beside || group - 1)
+    const { tables, before } = this.stateAfter(group)
+    const other = beside === 0 ? before : this.stateAfter(beside).tables
     const came = notIn(other, tables)
     const what = beside === 0 ? '' : ` Beside group ${beside}:`
     const when = note.timeMs === 0 ? '' : `, ${new Date(note.timeMs).toISOString().replace('T', ' ').slice(0, 19)} UTC`
@@ -149,16 +149,18 @@ export class TimeMachine {
     }
   }
 
-  private stateAfter(group: number): Tables {
+  /** The tables after a group, and before it. */
+  private stateAfter(group: number): { tables: Tables; before: Tables } {
     const start = this.kept[Math.floor((group - 1) / this.keptEvery)]!
     const tables: Tables = new Map(start.tables)
-    let at = start.group
+    let [at, before]: [number, Tables] = [start.group, new Map()]
     for (const frame of manifestFramesFrom(this.bytes, this.fileNum, start)) {
       if (frame.header.type === FrameType.mark) continue
+      if (++at === group) before = new Map(tables)
       applyTo(tables, frame.edits, () => undefined)
-      if (++at === group) break
+      if (at === group) break
     }
-    return tables
+    return { tables, before }
   }
 }
 

@@ -23,9 +23,11 @@ after(() => rmSync(runtime, { recursive: true }))
 interface Told { type: string; action: string; text: string; [field: string]: unknown }
 interface Answer { status: number; confirm?: string; text?: string; error?: { code: string; message: string } }
 
+type Post = (body: object) => Promise<Answer>
+
 /** Shows a database of some keys with these options, and gives what sends an action. */
 async function withAdmin(
-  options: InspectOptions, use: (db: Varve, post: (body: object) => Promise<Answer>, told: () => Promise<Told>) => Promise<void>,
+  options: InspectOptions, use: (db: Varve, post: Post, told: () => Promise<Told>) => Promise<void>,
 ): Promise<void> {
   const db = await Varve.open(newDirectory(), { workers: 0 })
   for (let i = 0; i < 100; i++) await db.put(`key ${i}`, 'value')

@@ -78,7 +78,8 @@ export async function askOften(shown: Inspection, bearer: string, count: number)
   const authorization = `Bearer ${bearer}`
   const ways: (Asked & { status: number })[] = [
     { path: '/api/now', headers: { authorization }, status: 200 }, { path: '/app.js', status: 200 },
-    { path: '/api/none', headers: { authorization }, status: 404 }, { path: '/', headers: { host: 'evil' }, status: 403 },
+    { path: '/api/none', headers: { authorization }, status: 404 },
+    { path: '/', headers: { host: 'evil' }, status: 403 },
     { method: 'PUT', path: '/', status: 405 },
     { method: 'POST', path: '/session', headers: pageHeaders(port), body: '{', status: 400 },
   ]
@@ -90,5 +91,6 @@ export async function askOften(shown: Inspection, bearer: string, count: number)
     if (answer.status !== status) throw new Error(`${JSON.stringify(asked)}: ${answer.status}`)
   }
   for (let i = 0; handles() > before && i < 100; i++) await new Promise((resolve) => setTimeout(resolve, 50))
-  if (handles() > before) throw new Error(`${handles() - before} handles are left: ${String(process.getActiveResourcesInfo())}`)
+  const left = handles() - before
+  if (left > 0) throw new Error(`${left} handles are left: ${String(process.getActiveResourcesInfo())}`)
 }

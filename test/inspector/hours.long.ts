@@ -1,6 +1,6 @@
 /**
- * Hours of looking, in minutes or less: neither the server nor the page keeps more and more of them, and 10,000 requests
- * leave no handle.
+ * Hours of looking, in minutes or less: neither the server nor the page keeps more and more of them, and 10,000
+ * requests leave no handle.
  */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -71,7 +71,8 @@ const FED_STREAM = `{
   const real = window.fetch
   window.fetch = (url, ...rest) => {
     if (!String(url).startsWith('/events')) return real(url, ...rest)
-    const body = new ReadableStream({ start: (to) => { window.feed = (text) => to.enqueue(new TextEncoder().encode(text)) } })
+    const begin = (to) => { window.feed = (text) => to.enqueue(new TextEncoder().encode(text)) }
+    const body = new ReadableStream({ start: begin })
     return Promise.resolve(new Response(body))
   }
 }`
