@@ -19,6 +19,11 @@ export interface Job<Input = unknown> {
    * pauses a job lets those of higher priority go first.
    */
   priority?: number
+  /**
+   * True: the job is part of a call that somebody waits for, and may run in one thread more than the executor has, where
+   * there is a processor for it.
+   */
+  isExtra?: boolean | undefined
 }
 
 export function priorityOf(job: Job): number {

@@ -11,6 +11,11 @@ export function processorsToSpare(): number {
   return Math.max(1, os.availableParallelism() - 1)
 }
 
+/** The number of threads that may work for a call which somebody waits for, of an executor that has so many. */
+export function threadsWithExtra(count: number): number {
+  return Math.max(count, Math.min(count + 1, os.availableParallelism()))
+}
+
 /**
  * The number of workers of a database whose options do not say. One worker is enough for everything, since jobs let
  * urgent ones go first.

@@ -57,8 +57,8 @@ export class WorkerExecutor implements Executor {
 
   submitPolled<Output>(job: Job, deliver: (result: JobResult<Output>) => void): void {
     if (this.isClosed) throw closedExecutor()
-    const { kind, input } = job
-    const submitted = { kind, input, priority: priorityOf(job), deliver: deliver as SubmittedJob['deliver'] }
+    const { kind, input, isExtra } = job
+    const submitted = { kind, input, isExtra, priority: priorityOf(job), deliver: deliver as SubmittedJob['deliver'] }
     this.seat.submit(submitted)
   }
 

@@ -12,7 +12,7 @@
  * Does not own: what jobs do; what an answer means (worker-executor.ts).
  * Thread: main.
  * Invariants: POOL-1 an answer goes to the seat that the request came from, and only inside its own `receive` or in a
- * turn of its own. POOL-2 a seat never has requests on more threads than it asked for. POOL-3 a request counts as lost
+ * turn of its own. POOL-2 a seat never has requests on more threads than it asked for, but for one more with requests that say so. POOL-3 a request counts as lost
  * only when its thread has ended and touches nothing any more. POOL-4 a seat is left only when all its requests are
  * answered: no thread works for a database that is closed.
  */
@@ -20,12 +20,12 @@ import { assert, processShared, systemClock } from '../base/index.js'
 import type { Clock, Timer } from '../base/index.js'
 import { encodeError } from './error-transfer.js'
 import { JobQueue } from './job-queue.js'
-import { processorsToSpare } from './worker-count.js'
+import { processorsToSpare, threadsWithExtra } from './worker-count.js'
 import type { JobAnswer, WorkerAnswer } from './worker-messages.js'
 import { WorkerThread } from './worker-thread.js'
 import type { ThreadRequest, ThreadSpec } from './worker-thread.js'
 
-const POOL_VERSION = 1
+const POOL_VERSION = 2
 /** A thread that has run nothing for this long ends: starting and ending one takes 40 ms of processor time. */
 const IDLE_MS = 10_000
 /** At most this many equally urgent requests share a thread: each may take tens of megabytes. */
@@ -147,12 +147,13 @@ export class WorkerPool {
    * Finds a thread for a request. Null when it must wait; the error when there is no thread and none can be started.
    */
   private threadFor(request: SeatRequest): Thread | { error: unknown } | null {
-    const { seat } = request
+    const { seat, isExtra } = request
+    const ownMax = isExtra ? threadsWithExtra(seat.client.threadsMax) : seat.client.threadsMax
     const own = this.threads.filter((thread) => thread.requests.some((each) => each.seat === seat))
-    if (own.length >= seat.client.threadsMax) return leastUrgent(own, request)
+    if (own.length >= ownMax) return leastUrgent(own, request)
     const idle = this.threads.find(({ isIdle }) => isIdle)
     if (idle !== undefined) return idle
-    if (this.threads.length < this.threadsMax) {
+    if (this.threads.length < Math.max(this.threadsMax, ownMax)) {
       try {
         return this.startThread()
       } catch (error) {
@@ -278,9 +279,9 @@ class Seat implements PoolSeat {
   }
 
   submit(given: ThreadRequest): void {
-    const { kind, input, priority } = given
+    const { kind, input, priority, isExtra = false } = given
     this.unanswered++
-    this.queue.push({ kind, input, priority, seat: this, given })
+    this.queue.push({ kind, input, priority, isExtra, seat: this, given })
     this.pool.dispatch()
   }
 

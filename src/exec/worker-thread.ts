@@ -29,6 +29,8 @@ export interface ThreadRequest {
   readonly kind: string
   readonly input: unknown
   readonly priority: number
+  /** True: it may run in one thread more than its executor has (job.ts). */
+  readonly isExtra?: boolean | undefined
 }
 
 export interface ThreadOwner<Request extends ThreadRequest> {

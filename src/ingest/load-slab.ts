@@ -4,10 +4,13 @@
  * Owns: the memory, until it is given away. Thread: main.
  */
 import {
-  EntryKind, entryBytesMax, EXPIRY_BYTES, finishEntry, KEY_BYTES_MAX, newKeyStart, putExpiry, VALUE_BYTES_MAX,
+  compareBytes, EntryKind, entryBytesMax, entryKeyEnd, entryKeyStart, EXPIRY_BYTES, finishEntry, invalidArgument,
+  KEY_BYTES_MAX, newKeyStart, putExpiry, VALUE_BYTES_MAX,
 } from '../base/index.js'
-import type { Bytes } from '../base/index.js'
+import type { Bytes, VarveError } from '../base/index.js'
 import { checkKey, checkValue, exactRoom, writeBytes } from '../commit/index.js'
+import { printBytes } from '../dump/index.js'
+import { compareEntryKeys } from '../memtable/index.js'
 import type { LentEntries } from './lent-entries.js'
 
 /** Up to this length a loop over words beats a view and a native copy into shared memory. */
@@ -24,9 +27,19 @@ export class LoadSlab {
   /** Where the next entry goes. */
   end = 0
   entryCount = 0
+  /** True while each key is behind the one before it. */
+  isAscending = true
+  /** Where the last entry stands; -1 for none. */
+  private lastAt = -1
+  /** The last key of the slab before this one, when keys must be sorted; else null. */
+  private readonly keyBefore: Uint8Array | null
+  private readonly isSorted: boolean
 
-  constructor(memory: SharedArrayBuffer) {
+  /** `isSorted`: a key that is smaller than the one before it is an error; `keyBefore` is the one before the first. */
+  constructor(memory: SharedArrayBuffer, isSorted = false, keyBefore: Uint8Array | null = null) {
     this.memory = memory
+    this.isSorted = isSorted
+    this.keyBefore = keyBefore
     this.bytes = new Uint8Array(memory)
     this.view = new DataView(memory)
   }
@@ -34,7 +47,7 @@ export class LoadSlab {
   /**
    * Copies an entry. Returns 0, or how many bytes it needs when there is no room. Throws INVALID_ARGUMENT,
    * KEY_TOO_LARGE
-   * or VALUE_TOO_LARGE.
+   * or VALUE_TOO_LARGE, and INVALID_ARGUMENT for a key that does not come where keys must be sorted.
    */
   put(key: Bytes, value: Bytes, expiryMs: number): number {
     const keyRoom = checkKey(key)
@@ -51,8 +64,7 @@ export class LoadSlab {
     const kind = expiryMs === 0 ? EntryKind.value : putExpiry(bytes, keyEnd, EntryKind.value, expiryMs)
     const valueStart = expiryMs === 0 ? keyEnd : keyEnd + EXPIRY_BYTES
     const valueEnd = valueStart + writeBytes(bytes, valueStart, value, valueRoom)
-    this.end = finishEntry(bytes, at, kind, keyEnd - keyStart, valueEnd - keyEnd)
-    this.entryCount++
+    this.note(at, finishEntry(bytes, at, kind, keyEnd - keyStart, valueEnd - keyEnd))
     return 0
   }
 
@@ -72,9 +84,39 @@ export class LoadSlab {
     const kind = expiryMs === 0 ? EntryKind.value : putExpiry(bytes, keyEnd, EntryKind.value, expiryMs)
     const ownBytes = expiryMs === 0 ? 0 : EXPIRY_BYTES
     this.copy(lent.valueMemory(i), valueFrom, valueBytes, keyEnd + ownBytes)
-    this.end = finishEntry(bytes, at, kind, keyBytes, ownBytes + valueBytes)
-    this.entryCount++
+    this.note(at, finishEntry(bytes, at, kind, keyBytes, ownBytes + valueBytes))
     return 0
+  }
+
+  /** Takes the entry that was written, and looks at it beside the one before, which the processor still has. */
+  private note(at: number, end: number): void {
+    const { lastAt, isSorted } = this
+    if (lastAt < 0) this.checkFirst(at)
+    else if (this.isAscending || isSorted) {
+      const order = compareEntryKeys(this.bytes, lastAt, at)
+      if (order >= 0) this.isAscending = false
+      if (order > 0 && isSorted) throw notSorted(this.keyAt(at), this.keyAt(lastAt))
+    }
+    this.lastAt = at
+    this.end = end
+    this.entryCount++
+  }
+
+  private checkFirst(at: number): void {
+    const { keyBefore } = this
+    if (keyBefore === null) return
+    const key = this.keyAt(at)
+    if (compareBytes(keyBefore, key) > 0) throw notSorted(key, keyBefore)
+  }
+
+  /** A copy of the key of the last entry. Requires: there is one. */
+  lastKey(): Uint8Array {
+    return this.keyAt(this.lastAt)
+  }
+
+  private keyAt(at: number): Uint8Array {
+    const { bytes } = this
+    return bytes.slice(entryKeyStart(bytes, at), entryKeyEnd(bytes, at))
   }
 
   private copy(from: Uint8Array, start: number, length: number, at: number): void {
@@ -91,4 +133,9 @@ export class LoadSlab {
     for (const stop = length - 3; i < stop; i += 4) view.setInt32(at + i, sourceView.getInt32(start + i))
     for (; i < length; i++) view.setInt8(at + i, sourceView.getInt8(start + i))
   }
+}
+
+function notSorted(key: Uint8Array, before: Uint8Array): VarveError {
+  const what = `key ${printBytes(key, 64)} came behind ${printBytes(before, 64)}`
+  return invalidArgument(`the entries are not sorted: ${what}`)
 }

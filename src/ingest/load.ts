@@ -30,6 +30,9 @@ import type { WatchedCall } from './watched-job.js'
 const SLAB_COST = 1.5
 const SLAB_BYTES_MIN = 256 * KiB
 const SLAB_BYTES_MAX = 32 * MiB
+/** A slab whose keys ascend ends at about these bytes, the first one earlier, so that no thread waits for it for long. */
+const ASCENDING_BYTES_MAX = 16 * MiB
+const FIRST_BYTES_MAX = 4 * MiB
 /** The most runs that are merged at once. */
 const RUNS_MAX = 64
 /** Entries between two looks at the clock. */
@@ -76,6 +79,8 @@ class Load {
   /** Memory that a job has done with. */
   private readonly free: SharedArrayBuffer[] = []
   private slab: LoadSlab | null = null
+  /** The last key of the slab before, when keys must be sorted. */
+  private keyBefore: Uint8Array | null = null
   /** Runs in the order in which their entries came: each is a list of tables that ascend. */
   private runs: Promise<TableFacts[]>[] = []
   private runningCount = 0
@@ -95,8 +100,8 @@ class Load {
     const databaseId = new Uint8Array(16)
     options.random.fill(databaseId)
     this.origin = { ...origin, databaseId, lineage: 0 }
-    // One slab is filled while others are sorted and written.
-    this.slotsMax = Math.max(1, executor.workerCount) + 1
+    // While one slab is filled, each thread has one, also the one more that a load may use (exec/job.ts), and one waits.
+    this.slotsMax = executor.workerCount === 0 ? 2 : executor.workerCount + 3
     const share = options.memoryBudget / 2 / this.slotsMax / SLAB_COST
     this.slabBytes = Math.floor(Math.min(SLAB_BYTES_MAX, Math.max(SLAB_BYTES_MIN, share)) / 8) * 8
   }
@@ -124,6 +129,14 @@ class Load {
     if (this.failure !== null) throw this.failure.error
   }
 
+  /** Begins the run of a slab that ascends and has enough; gives what to wait for before the next entry. */
+  private afterPut(slab: LoadSlab): Promise<void> | null {
+    if (!slab.isAscending || slab.end < (this.runs.length === 0 ? FIRST_BYTES_MAX : ASCENDING_BYTES_MAX)) return null
+    this.beginRun(slab)
+    this.slab = null
+    return this.room()
+  }
+
   /** Copies an entry. Gives what to wait for before the next one, or null. */
   private put(entry: LoadEntry): Promise<void> | null {
     const [key, value, expiresAt] = fieldsOf(entry)
@@ -131,7 +144,7 @@ class Load {
     const expiryMs = expiresAt === undefined ? lifetimes.expiryByDefaultMs() : lifetimes.expiryMs({ expiresAt })
     this.slab ??= this.newSlab(this.slabBytes)
     let needed = this.slab.put(key, value, expiryMs)
-    if (needed === 0) return null
+    if (needed === 0) return this.afterPut(this.slab)
     if (this.slab.entryCount > 0) this.beginRun(this.slab)
     this.slab = this.newSlab(Math.max(needed, this.slabBytes))
     needed = this.slab.put(key, value, expiryMs)
@@ -145,7 +158,7 @@ class Load {
     const expiryMs = expiresAt === 0 ? lifetimes.expiryByDefaultMs() : lifetimes.expiryMs({ expiresAt })
     this.slab ??= this.newSlab(this.slabBytes)
     const needed = this.slab.putLent(lent, i, expiryMs)
-    if (needed === 0) return null
+    if (needed === 0) return this.afterPut(this.slab)
     if (this.slab.entryCount > 0) this.beginRun(this.slab)
     this.slab = this.newSlab(Math.max(needed, this.slabBytes))
     this.slab.putLent(lent, i, expiryMs)
@@ -154,7 +167,7 @@ class Load {
 
   private newSlab(bytes: number): LoadSlab {
     const memory = bytes <= this.slabBytes ? this.free.pop() : undefined
-    return new LoadSlab(memory ?? new SharedArrayBuffer(bytes))
+    return new LoadSlab(memory ?? new SharedArrayBuffer(bytes), this.isSorted, this.keyBefore)
   }
 
   /** Resolves when another slab may be filled. */
@@ -167,6 +180,7 @@ class Load {
 
   private beginRun(slab: LoadSlab): void {
     this.runningCount++
+    if (this.isSorted) this.keyBefore = slab.lastKey()
     const run = this.makeRun(slab)
     this.runs.push(run)
     run.catch((error: unknown) => (this.failure ??= { error })).finally(() => {
@@ -186,7 +200,7 @@ class Load {
   private async makeRun(slab: LoadSlab): Promise<TableFacts[]> {
     const { fileName, header } = this.newTable()
     const { facts, duplicateCount } = await runWatched<LoadRunOutput>(this.watched, 'loadRun', {
-      ...this.tables(this.isAscending), fileName, header, slab: slab.memory, end: slab.end, isSorted: this.isSorted,
+      ...this.tables(this.isAscending), fileName, header, slab: slab.memory, end: slab.end, isAscending: slab.isAscending,
     } as { dir: string })
     this.duplicateCount += duplicateCount
     this.noteOrder(facts)

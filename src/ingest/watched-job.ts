@@ -49,7 +49,7 @@ export async function runWatched<Output>(
   })
   try {
     look()
-    return await executor.submit<Output>({ kind, priority: PRIORITY, input: { ...input, control: control.memory } })
+    return await executor.submit<Output>({ kind, priority: PRIORITY, isExtra: true, input: { ...input, control: control.memory } })
   } catch (error) {
     operation.check() // why it was given up says more
     throw error

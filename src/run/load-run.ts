@@ -3,11 +3,8 @@
  * Owns: the file while it is written; removes it when that fails.
  * Thread: any: plain data and shared memory in, plain data out.
  */
-import {
-  entryEnd, entryKeyBytes, entryKeyEnd, entryKeyStart, entryKind, entryValueBytes, invalidArgument,
-} from '../base/index.js'
+import { entryEnd, entryKeyBytes, entryKeyStart, entryKind, entryValueBytes } from '../base/index.js'
 import type { FileHeader, TableFacts } from '../base/index.js'
-import { printBytes } from '../dump/index.js'
 import { compareEntryKeys, sortEntries } from '../memtable/index.js'
 import { JobControl, NewTable, SpareMemory } from '../tables/index.js'
 import type { TableJobContext, TableSettings } from '../tables/index.js'
@@ -28,8 +25,8 @@ export interface LoadRunInput extends LoadTables {
   slab: SharedArrayBuffer
   /** Entries as in a log, without frames, stand in [0, end) of the slab. */
   end: number
-  /** True: an entry with a smaller key than the one before it is an error. */
-  isSorted: boolean
+  /** True: each key is behind the one before it. */
+  isAscending: boolean
 }
 
 export interface LoadRunOutput {
@@ -49,17 +46,16 @@ export function* loadRun(
 ): Generator<undefined, LoadRunOutput, unknown> {
   const control = new JobControl(input.control)
   const bytes = new Uint8Array(input.slab)
-  const { offsets, fallsAt } = yield* collect(bytes, input.end)
-  if (input.isSorted && fallsAt >= 0) checkSorted(bytes, offsets, fallsAt)
-  const order = fallsAt < 0 ? null : sortEntries(bytes, offsets)
+  const sorted = input.isAscending ? null : yield* sort(bytes, input.end)
   yield* control.rest()
   const { dir, fileName, header, settings, isSynced } = input
   const memory = spare.take(settings.blockBytes, 0)
   const table = new NewTable({ vfs, dir, fileName, isSynced, table: { ...header, ...settings, ...NO_FILTER }, memory })
   try {
-    yield* write(table, bytes, offsets, order, control)
+    if (sorted === null) yield* writeAll(table, bytes, input.end, control)
+    else yield* writeSorted(table, bytes, sorted, control)
     const facts = yield* table.finish(null)
-    return { facts, duplicateCount: offsets.length - facts.entryCount }
+    return { facts, duplicateCount: sorted === null ? 0 : sorted.offsets.length - facts.entryCount }
   } catch (error) {
     table.discard()
     throw error
@@ -68,60 +64,63 @@ export function* loadRun(
   }
 }
 
-/** Collects the offsets of all entries, and the place of the first whose key is not behind the one before; -1: none. */
-function* collect(
-  bytes: Uint8Array, end: number,
-): Generator<undefined, { offsets: Uint32Array; fallsAt: number }, unknown> {
+/** The offsets of entries as they came, and their places in the order of keys, of one key the latest first. */
+interface Sorted {
+  offsets: Uint32Array
+  order: Uint32Array
+}
+
+function* sort(bytes: Uint8Array, end: number): Generator<undefined, Sorted, unknown> {
   let offsets = new Uint32Array(OFFSETS_PER_PAUSE)
   let count = 0
-  let fallsAt = -1
-  for (let at = 0, last = -1; at < end; last = at, at = entryEnd(bytes, at)) {
+  for (let at = 0; at < end; at = entryEnd(bytes, at)) {
     if (count === offsets.length) {
       const grown = new Uint32Array(2 * count)
       grown.set(offsets)
       offsets = grown
     }
-    if (fallsAt < 0 && last >= 0 && compareEntryKeys(bytes, last, at) >= 0) fallsAt = count
     offsets[count++] = at
     if (count % OFFSETS_PER_PAUSE === 0) yield
   }
-  return { offsets: offsets.subarray(0, count), fallsAt }
+  offsets = offsets.subarray(0, count)
+  return { offsets, order: sortEntries(bytes, offsets) }
 }
 
-/** Throws for a key that is smaller than the one before it; several entries may have one key. */
-function checkSorted(bytes: Uint8Array, offsets: Uint32Array, from: number): void {
-  for (let i = from; i < offsets.length; i++) {
-    if (compareEntryKeys(bytes, offsets[i - 1]!, offsets[i]!) <= 0) continue
-    const [before, key] = [keyAt(bytes, offsets[i - 1]!), keyAt(bytes, offsets[i]!)]
-    const what = `key ${printBytes(key, 64)} came behind ${printBytes(before, 64)}`
-    throw invalidArgument(`the entries are not sorted: ${what}`)
-  }
-}
-
-function keyAt(bytes: Uint8Array, at: number): Uint8Array {
-  return bytes.slice(entryKeyStart(bytes, at), entryKeyEnd(bytes, at))
-}
-
-/** Writes, of several entries with one key, the one that came last: the first in the order. Null: as they came. */
-function* write(
-  table: NewTable, bytes: Uint8Array, offsets: Uint32Array, order: Uint32Array | null, control: JobControl,
+/** Writes all entries as they stand. Requires: their keys ascend. */
+function* writeAll(
+  table: NewTable, bytes: Uint8Array, end: number, control: JobControl,
 ): Generator<undefined, void, unknown> {
-  const { builder } = table
   const view = new DataView(bytes.buffer)
-  let last = -1
-  let doneBytes = 0
-  for (let i = 0; i < offsets.length; i++) {
-    const at = offsets[order === null ? i : order[i]!]!
-    if (order === null || last < 0 || compareEntryKeys(bytes, last, at) !== 0) {
-      const keyStart = entryKeyStart(bytes, at)
-      const keyEnd = keyStart + entryKeyBytes(bytes, at)
-      builder.addBehind(bytes, view, keyStart, keyEnd, keyEnd + entryValueBytes(bytes, at), 0, entryKind(bytes, at))
-    }
-    last = at
-    if (i % ENTRIES_PER_PAUSE !== 0) continue
-    table.syncSome()
-    control.add(builder.bytesWritten - doneBytes)
-    doneBytes = builder.bytesWritten
-    yield* control.rest()
+  for (let at = 0, i = 0; at < end; i++) {
+    at = put(table, bytes, view, at)
+    if (i % ENTRIES_PER_PAUSE === 0) yield* pause(table, control)
   }
+}
+
+/** Writes, of several entries with one key, the one that came last: the first in the order. */
+function* writeSorted(
+  table: NewTable, bytes: Uint8Array, { offsets, order }: Sorted, control: JobControl,
+): Generator<undefined, void, unknown> {
+  const view = new DataView(bytes.buffer)
+  for (let i = 0, last = -1; i < offsets.length; i++) {
+    const at = offsets[order[i]!]!
+    if (last < 0 || compareEntryKeys(bytes, last, at) !== 0) put(table, bytes, view, at)
+    last = at
+    if (i % ENTRIES_PER_PAUSE === 0) yield* pause(table, control)
+  }
+}
+
+/** Adds the entry; gives where it ends. */
+function put({ builder }: NewTable, bytes: Uint8Array, view: DataView, at: number): number {
+  const keyStart = entryKeyStart(bytes, at)
+  const keyEnd = keyStart + entryKeyBytes(bytes, at)
+  const valueEnd = keyEnd + entryValueBytes(bytes, at)
+  builder.addBehind(bytes, view, keyStart, keyEnd, valueEnd, 0, entryKind(bytes, at))
+  return entryEnd(bytes, at)
+}
+
+function* pause(table: NewTable, control: JobControl): Generator<undefined, void, unknown> {
+  table.syncSome()
+  control.addUpTo(table.bytesWritten)
+  yield* control.rest()
 }

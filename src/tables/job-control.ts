@@ -53,6 +53,11 @@ export class JobControl {
     Atomics.store(this.words, Word.doneKiB, Math.floor(this.bytes / 1024))
   }
 
+  /** Counts on to so many bytes in all. */
+  addUpTo(bytes: number): void {
+    if (bytes > this.bytes) this.add(bytes - this.bytes)
+  }
+
   /** Rests while the job is ahead of what it may do. Throws ABORTED when it is to end. */
   *rest(): Generator<undefined, void, unknown> {
     const { words } = this

@@ -5,12 +5,14 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { cpSync, readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { SeededRandom, systemClock } from '../../src/base/index.js'
 import { WorkerExecutor, processorsToSpare } from '../../src/exec/index.js'
 import type { ExecutorEvent, JobResult } from '../../src/exec/index.js'
+import { threadsWithExtra } from '../../src/exec/worker-count.js'
 import { WorkerPool } from '../../src/exec/worker-pool.js'
 import { HandClock } from '../support/fakes/hand-clock.js'
 import { newDirectory } from '../support/databases/databases.js'
@@ -76,6 +78,21 @@ describe('databases of one process', () => {
     await Promise.all([...jobs, long.end()])
     assert.equal(Atomics.load(started, 0), 6)
     await close(narrow, wide)
+  })
+
+  it('POOL-2: have one thread more for jobs that may, where there is a processor, and for no others', async () => {
+    const executor = join('extra')
+    const [started, release] = [sharedInt(), sharedInt()]
+    const submit = (isExtra: boolean) =>
+      executor.submit({ kind: 'countAndWait', input: { started, flag: release }, isExtra })
+    const jobs = [submit(true), submit(true), submit(true), submit(false)]
+    const threads = threadsWithExtra(1)
+    while (Atomics.load(started, 0) < threads) await turn()
+    assert.equal(threads, Math.min(2, availableParallelism()))
+    assert.equal(Atomics.load(started, 0), threads)
+    Atomics.store(release, 0, 1)
+    await Promise.all(jobs)
+    await close(executor)
   })
 
   it('get urgent work done while the only thread runs another’s long job', async () => {

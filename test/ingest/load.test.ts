@@ -114,6 +114,19 @@ describe('a load', () => {
     await again.close()
   })
 
+  it('that is sorted refuses each key that falls, wherever a slab ends, and takes equal ones', async () => {
+    for (const fallAt of drawnNumbers('falls', 40)) {
+      const vfs = new SimVfs({ seed: fallAt })
+      const db = await openSmall(vfs)
+      const falling = (i: number): number => (i === 40 * fallAt + 1 ? i - 2 : i)
+      const entries = Array.from({ length: 2000 }, (_, i): LoadEntry => [`k${falling(i) + 5000}`, 'x'.repeat(400)])
+      await rejects(db.load(entries, { sorted: true }), 'INVALID_ARGUMENT', /not sorted: key "k\d+" came behind "k\d+"/)
+      const twice = entries.map((_, i): LoadEntry => [`k${Math.floor(i / 2) + 5000}`, `${i}`])
+      assert.equal((await db.load(twice, { sorted: true })).duplicateCount, 1000)
+      await db.close()
+    }
+  })
+
   it('ends with its signal, or a close, also while its source gives nothing', async () => {
     const vfs = new SimVfs()
     const db = await openSmall(vfs)
