@@ -2,7 +2,7 @@
  * What: what a checkpoint or backup says of itself, read without opening it: its marker, its manifest and its names.
  * Thread: main. Changes nothing.
  */
-import { runAsync, toHex, VarveError } from '../base/index.js'
+import { markerFileName, runAsync, toHex, VarveError } from '../base/index.js'
 import type { SeqNum } from '../base/index.js'
 import { namesIn, readMarker } from '../directory/index.js'
 import { readManifest } from '../manifest/index.js'
@@ -18,6 +18,11 @@ export interface BackupInfo {
   number: number
   /** Its directory. */
   location: string
+  /**
+   * When it was made, in milliseconds since 1970, as its file system says of its marker: no file of it says a time. Null
+   * where that cannot be read; of a copy without its times it is the time of the copy.
+   */
+  madeMs: number | null
   /** Why it cannot be used; null when nothing speaks against it. Its files were not read: `Varve.verify` does that. */
   problem: string | null
   /** The id of the database, in hexadecimal digits; empty when it could not be read. */
@@ -37,6 +42,7 @@ export interface BackupInfo {
 /** A checkpoint as its manifest tells it. */
 export interface FoundCheckpoint {
   dir: string
+  markerName: string
   databaseId: Uint8Array
   version: Version
   files: SourceFile[]
@@ -56,16 +62,17 @@ export async function readCheckpoint(vfs: Vfs, location: string): Promise<FoundC
     const { name } = missing
     throw new VarveError('MISSING_FILE', `${name} is missing, but the manifest lists it`, { file: name })
   }
-  return { dir, databaseId, version, files }
+  return { dir, markerName: markerFileName(marker.iteration, marker.manifest), databaseId, version, files }
 }
 
 /** Tells what a backup is, whatever state it is in. */
 export async function readBackup(vfs: Vfs, location: string, number: number): Promise<BackupInfo> {
   const info: BackupInfo = {
-    number, location, problem: null, database: '', lineage: '', parent: '', seqNum: 0, fileCount: 0, bytes: 0,
+    number, location, madeMs: null, problem: null, database: '', lineage: '', parent: '', seqNum: 0, fileCount: 0, bytes: 0,
   }
   try {
-    const { databaseId, version: { lineage, lastSeqNum }, files } = await readCheckpoint(vfs, location)
+    const { dir, markerName, databaseId, version: { lineage, lastSeqNum }, files } = await readCheckpoint(vfs, location)
+    info.madeMs = (await vfs.stat(vfs.join(dir, markerName)))?.modifiedMs ?? null
     info.database = toHex(databaseId)
     info.lineage = String(lineage.own)
     info.parent = String(lineage.parent)

@@ -121,7 +121,7 @@ async function write(
   const base = call.base === null ? null : await findBase(target.vfs, call.base, databaseId)
   operation.progress.setTotals(needed.reduce((sum, { bytes }) => sum + bytes, 0), needed.length)
   try {
-    await target.make()
+    await target.makeHeld()
     const { mode, bytesPerSecond } = call
     const pace = new Pace(clock, bytesPerSecond)
     const check = { place: { vfs: target.vfs, dir: target.dir, databaseId }, clock, operation, pace }

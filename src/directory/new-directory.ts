@@ -5,9 +5,10 @@
  * Invariants: CP-4, EXP-5, REP-6 the target appears whole or not at all, and nothing that is there is replaced. CP-5
  * what has the name is durable.
  */
-import { directoryError, errnoOf, invalidArgument, ioError, parseFileName, VarveError } from '../base/index.js'
-import type { Vfs } from '../vfs/index.js'
-import { namesIn } from './found-directory.js'
+import { directoryError, errnoOf, invalidArgument, ioError, VarveError } from '../base/index.js'
+import type { Vfs, VfsLock } from '../vfs/index.js'
+import { removeDirectory } from './remove-files.js'
+import { removeUnfinished } from './unfinished.js'
 
 export class NewDirectory {
   readonly vfs: Vfs
@@ -18,14 +19,21 @@ export class NewDirectory {
   readonly parent: string
   /** True when an empty directory has the name. */
   private readonly isThere: boolean
+  /** What is read for it; null for no directory. */
+  private readonly source: string | null
   private isMade = false
+  private lock: VfsLock | null = null
 
-  private constructor(vfs: Vfs, place: { location: string; parent: string; dir: string; isThere: boolean }) {
+  private constructor(vfs: Vfs, place: Pick<NewDirectory, 'location' | 'parent' | 'dir'> & {
+    isThere: boolean
+    source: string | null
+  }) {
     this.vfs = vfs
     this.dir = place.dir
     this.location = place.location
     this.parent = place.parent
     this.isThere = place.isThere
+    this.source = place.source
   }
 
   /**
@@ -44,7 +52,7 @@ export class NewDirectory {
           hint: 'name a directory that does not exist yet',
         })
       }
-      return new NewDirectory(vfs, { location, parent, dir: `${location}.tmp.${suffix}`, isThere })
+      return new NewDirectory(vfs, { location, parent, dir: `${location}.tmp.${suffix}`, isThere, source })
     } catch (error) {
       throw errnoOf(error) === '' ? error : directoryError(error, 'look at', target)
     }
@@ -60,6 +68,27 @@ export class NewDirectory {
     }
   }
 
+  /**
+   * Makes it, and holds its lock until it gets its name, so that it is known for unfinished when this process is
+   * killed; removes what others that were killed have left beside it.
+   */
+  async makeHeld(): Promise<void> {
+    await removeUnfinished(this.vfs, this.parent, this.source)
+    await this.make()
+    try {
+      this.lock = await this.vfs.lock(this.dir)
+    } catch (error) {
+      await this.abandon()
+      throw directoryError(error, 'lock', this.dir)
+    }
+  }
+
+  /** Leaves no file of the lock: what is unfinished is told by them. */
+  private async letGo(): Promise<void> {
+    await this.lock?.discard().catch(() => undefined)
+    this.lock = null
+  }
+
   pathOf(name: string): string {
     return this.vfs.join(this.dir, name)
   }
@@ -70,6 +99,7 @@ export class NewDirectory {
    */
   async takeName(): Promise<void> {
     const { vfs, dir, location, parent } = this
+    await this.letGo() // on some systems no directory can be renamed in which a file is open
     try {
       if (this.isThere) await vfs.rmdir(location)
       else if ((await vfs.stat(location)) !== null) throw this.takenError()
@@ -99,6 +129,7 @@ export class NewDirectory {
   async abandon(): Promise<void> {
     if (!this.isMade) return
     this.isMade = false
+    await this.letGo()
     await removeDirectory(this.vfs, this.dir)
   }
 }
@@ -123,30 +154,6 @@ export function checkApart(vfs: Vfs, location: string, source: string): void {
 /** True when a real path is that of the other one, or of something in it. */
 export function isInside(vfs: Vfs, inner: string, outer: string): boolean {
   return inner === outer || inner.startsWith(vfs.join(outer, '-').slice(0, -1))
-}
-
-/** Removes a directory with all in it, as far as that can be. */
-export async function removeDirectory(vfs: Vfs, dir: string): Promise<void> {
-  await removeFiles(vfs, dir)
-  const left = await namesIn(dir, vfs).catch(() => [])
-  for (const name of left) await vfs.unlink(vfs.join(dir, name)).catch(() => undefined)
-  await vfs.rmdir(dir).catch(() => undefined)
-}
-
-/**
- * Removes what is in a directory but for the files of its lock, as far as that can be; the marker first, so that what
- * is left of it is no database.
- */
-export async function removeFiles(vfs: Vfs, dir: string): Promise<void> {
-  const kindOf = (name: string): string | undefined => parseFileName(name)?.kind
-  const names = (await namesIn(dir, vfs).catch(() => [])).filter((name) => kindOf(name) !== 'lock')
-  const markers = names.filter((name) => kindOf(name) === 'marker')
-  for (const name of [...markers, ...names.filter((each) => !markers.includes(each))]) {
-    const path = vfs.join(dir, name)
-    const info = await vfs.stat(path).catch(() => null)
-    if (info?.kind === 'directory') await removeDirectory(vfs, path)
-    else await vfs.unlink(path).catch(() => undefined)
-  }
 }
 
 /** The last name of a path. */

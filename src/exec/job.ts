@@ -20,8 +20,8 @@ export interface Job<Input = unknown> {
    */
   priority?: number
   /**
-   * True: the job is part of a call that somebody waits for, and may run in one thread more than the executor has, where
-   * there is a processor for it.
+   * True: the job is part of a call that somebody waits for, and may run in one thread more than the executor has,
+   * where there is a processor for it.
    */
   isExtra?: boolean | undefined
 }

@@ -30,7 +30,7 @@ import type { WatchedCall } from './watched-job.js'
 const SLAB_COST = 1.5
 const SLAB_BYTES_MIN = 256 * KiB
 const SLAB_BYTES_MAX = 32 * MiB
-/** A slab whose keys ascend ends at about these bytes, the first one earlier, so that no thread waits for it for long. */
+/** A slab whose keys ascend ends at about these bytes, the first one earlier, so that no thread waits for it long. */
 const ASCENDING_BYTES_MAX = 16 * MiB
 const FIRST_BYTES_MAX = 4 * MiB
 /** The most runs that are merged at once. */
@@ -100,7 +100,8 @@ class Load {
     const databaseId = new Uint8Array(16)
     options.random.fill(databaseId)
     this.origin = { ...origin, databaseId, lineage: 0 }
-    // While one slab is filled, each thread has one, also the one more that a load may use (exec/job.ts), and one waits.
+    // While one slab is filled, each thread has one, also the thread that a load may use besides (exec/job.ts), and
+    // one waits.
     this.slotsMax = executor.workerCount === 0 ? 2 : executor.workerCount + 3
     const share = options.memoryBudget / 2 / this.slotsMax / SLAB_COST
     this.slabBytes = Math.floor(Math.min(SLAB_BYTES_MAX, Math.max(SLAB_BYTES_MIN, share)) / 8) * 8
@@ -200,7 +201,8 @@ class Load {
   private async makeRun(slab: LoadSlab): Promise<TableFacts[]> {
     const { fileName, header } = this.newTable()
     const { facts, duplicateCount } = await runWatched<LoadRunOutput>(this.watched, 'loadRun', {
-      ...this.tables(this.isAscending), fileName, header, slab: slab.memory, end: slab.end, isAscending: slab.isAscending,
+      ...this.tables(this.isAscending), fileName, header,
+      slab: slab.memory, end: slab.end, isAscending: slab.isAscending,
     } as { dir: string })
     this.duplicateCount += duplicateCount
     this.noteOrder(facts)

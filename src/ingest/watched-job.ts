@@ -49,7 +49,8 @@ export async function runWatched<Output>(
   })
   try {
     look()
-    return await executor.submit<Output>({ kind, priority: PRIORITY, isExtra: true, input: { ...input, control: control.memory } })
+    const job = { kind, priority: PRIORITY, isExtra: true, input: { ...input, control: control.memory } }
+    return await executor.submit<Output>(job)
   } catch (error) {
     operation.check() // why it was given up says more
     throw error

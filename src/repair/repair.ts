@@ -112,7 +112,7 @@ class Repair {
       }
       logs = await work.run(readSourceLogs({ vfs, dir, ledger, random: this.random, tablesSeqNum }, found))
       await work.run(this.examineValues(found, tables, logs.memtables, values))
-      await this.made.make()
+      await this.made.makeHeld()
       const target = this.targetOf(found)
       const all = [...await work.run(this.writeLogs(place, target, logs.memtables)), ...tables]
       for (const table of all) await work.run(findLostValues({ ...place, dir: table.dir }, table, values))

@@ -3,12 +3,10 @@
  * Owns: nothing. Thread: main.
  */
 import { LOCK_FILE_NAME, VarveError } from '../base/index.js'
-import { findDirectory, lastName, namesIn, NewDirectory, removeFiles } from '../directory/index.js'
+import { findDirectory, lastName, namesIn, NewDirectory, removeFiles, targetOfTemp } from '../directory/index.js'
 import { UniqueNames } from '../engine/index.js'
 import type { ResolvedOptions } from '../engine/index.js'
 import type { Vfs } from '../vfs/index.js'
-
-const TEMP_NAME = /\.tmp\.\d+\.\d+$/
 
 /**
  * Finds out whether the target may be made, and removes what imports that were killed have left of it. Rejects with
@@ -33,7 +31,7 @@ export async function findImportTarget(vfs: Vfs, target: string, { clock }: Reso
 async function removeLeftovers({ vfs, location, parent }: NewDirectory): Promise<void> {
   const base = lastName(vfs, location)
   for (const name of await namesIn(parent, vfs)) {
-    if (!TEMP_NAME.test(name) || name.replace(TEMP_NAME, '') !== base) continue
+    if (targetOfTemp(name) !== base) continue
     const dir = vfs.join(parent, name)
     try {
       const names = await vfs.list(dir)

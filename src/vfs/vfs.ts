@@ -34,6 +34,8 @@ export interface FileInfo {
   identity: string
   /** Permission bits, 0 where the platform has none. */
   mode: number
+  /** When its content changed last, in milliseconds since 1970; absent where the platform does not say. */
+  modifiedMs?: number
 }
 
 /** Tells whether two things stand on one volume, as far as their identities tell. */

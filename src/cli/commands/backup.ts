@@ -1,7 +1,6 @@
 /**
  * What: `varve backup`: makes the next backup of a set, or lists those that there are.
  */
-import { stat } from 'node:fs/promises'
 import { Varve } from '../../api/index.js'
 import type { BackupInfo } from '../../api/index.js'
 import { toHex } from '../../base/index.js'
@@ -56,17 +55,15 @@ export const backupCommand = defineCommand({
 })
 
 async function list(set: string, context: CommandContext): Promise<number> {
-  const backups = await Promise.all((await Varve.backups(set)).map(async (backup) => {
-    return { ...backup, madeMs: Math.round((await stat(backup.location)).mtimeMs) }
-  }))
+  const backups = await Varve.backups(set)
   context.result({ backups }, () => backups.map(lineOf).join('') || 'no backups\n')
   return backups.every(({ problem }) => problem === null) ? EXIT_OK : EXIT_DAMAGE
 }
 
-/** `madeMs` is the time of the last change of its directory, in milliseconds since 1970. */
-function lineOf({ location, problem, madeMs, seqNum, fileCount, bytes }: BackupInfo & { madeMs: number }): string {
+function lineOf({ location, problem, madeMs, seqNum, fileCount, bytes }: BackupInfo): string {
   const name = printable(location)
   if (problem !== null) return `${name}: cannot be used: ${printable(problem)}\n`
-  const [made, files] = [new Date(madeMs).toISOString().replace(/\.\d+/, ''), fileCount === 1 ? 'file' : 'files']
+  const made = madeMs === null ? 'of an unknown time' : new Date(madeMs).toISOString().replace(/\.\d+/, '')
+  const files = fileCount === 1 ? 'file' : 'files'
   return `${name}: ${made}, sequence ${seqNum}, ${countText(fileCount)} ${files}, ${sizeText(bytes)}\n`
 }

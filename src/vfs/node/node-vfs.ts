@@ -250,6 +250,7 @@ function infoOf(stats: fs.BigIntStats): FileInfo {
     size: Number(stats.size),
     identity: `${stats.dev}:${stats.ino}`,
     mode: process.platform === 'win32' ? 0 : Number(stats.mode & 0o777n),
+    modifiedMs: Number(stats.mtimeMs),
   }
 }
 
