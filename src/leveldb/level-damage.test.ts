@@ -183,6 +183,19 @@ test('blocks that lie about lengths are CORRUPTION', async () => {
   }
 })
 
+test('a block whose number of places reaches just before its beginning is CORRUPTION, wherever it stands', async () => {
+  const pairs = pairsOf(many)
+  for (const at of [0, 1, 2, -1]) {
+    const error = await tableError(pairs, (own, index) => {
+      if (index !== at) return own
+      const count = Math.floor((own.length - 4) / 4) + 1
+      return new ByteWriter().raw(own.subarray(0, -4)).u32(count).finish()
+    })
+    assert.equal(error.code, 'CORRUPTION')
+    assert.match(error.message, /too many places/, `block ${at}`)
+  }
+})
+
 test('handles of blocks behind the end, of endless size, or twice the same, are CORRUPTION', async () => {
   const handle = (offset: number, size: number): Uint8Array => varint(varint(new ByteWriter(), offset), size).finish()
   for (const bad of [handle(10, 2 ** 31), handle(2 ** 52, 10), handle(0, 100_000), bytesOf('\x80')]) {
