@@ -41,6 +41,11 @@ export class FileSink implements ByteSink {
       if ((await vfs.stat(path + PART_SUFFIX))?.kind === 'file') await vfs.unlink(path + PART_SUFFIX)
       return new FileSink(vfs, path, await vfs.open(path + PART_SUFFIX, 'create'))
     } catch (error) {
+      if (errnoOf(error) === 'EEXIST') {
+        throw new VarveError('ALREADY_EXISTS', `another export writes ${path + PART_SUFFIX}`, {
+          cause: error, hint: 'wait for it, or give another name',
+        })
+      }
       if (errnoOf(error) !== 'ENOENT') throw ioError(error, 'create', path)
       throw new VarveError('NOT_FOUND', `the directory of ${path} does not exist`, { cause: error })
     }

@@ -303,3 +303,18 @@ test('rule 2: a checkpoint from outside changes nothing of its source, links apa
   const linked = readdirSync(dir).filter((name) => statSync(path.join(dir, name)).nlink > 1)
   assert.ok(linked.length > 0)
 })
+
+test('a listed backup says when it was made, as its file system says; null where that says nothing', async () => {
+  const db = await Varve.open(newDirectory())
+  const before = Date.now()
+  const set = newDirectory()
+  await Varve.backup(db, set)
+  await db.close()
+  const [info] = await Varve.backups(set)
+  assert.ok(info!.madeMs! >= before - 2000 && info!.madeMs! <= Date.now() + 2000, String(info!.madeMs))
+  const vfs = new MemoryVfs()
+  const simulated = await Varve.open('/db', { components: { vfs } })
+  await Varve.backup(simulated, '/set')
+  assert.deepEqual((await Varve.backups('/set', { vfs })).map(({ madeMs }) => madeMs), [null])
+  await simulated.close()
+})

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { PassThrough, Writable } from 'node:stream'
 import { test } from 'node:test'
 import { MiB, SeededRandom } from '../../src/base/index.js'
-import type { ExportFormat, ExportOptions, ImportOptions, Varve } from '../../src/index.js'
+import type { ExportFormat, ExportOptions, ImportOptions, Varve, VarveError } from '../../src/index.js'
 import { exported, Home, pieces, putAll } from '../support/databases/transfers.js'
 import { eio, watchedVfs } from '../support/fakes/watched-vfs.js'
 import { drawn } from '../support/harness/share.js'
@@ -269,6 +269,9 @@ test('a file has its name when it is whole; what is there is not replaced; what 
   const report = await db.export('/out.varve', { format: 'varve' })
   assert.deepEqual([report.entryCount, report.bytes], [FEW.length, home.bytesOf('/out.varve').length])
   await assert.rejects(db.export('/out.varve', { format: 'varve' }), { code: 'ALREADY_EXISTS' })
+  const both = await Promise.allSettled([1, 2].map(() => db.export('/both.varve', { format: 'varve' })))
+  const failed = both.flatMap((each) => (each.status === 'rejected' ? [each.reason as VarveError] : []))
+  assert.deepEqual(failed.map(({ code }) => code), ['ALREADY_EXISTS'])
   await assert.rejects(db.export('/none/out', { format: 'varve' }), { code: 'NOT_FOUND' })
   await assert.rejects(db.export('/db/out', { format: 'varve' }), { code: 'INVALID_ARGUMENT' })
   await assert.rejects(db.export('/text.csv', { format: 'csv' }), { code: 'INVALID_ARGUMENT' })
