@@ -19,8 +19,8 @@ export interface BackupInfo {
   /** Its directory. */
   location: string
   /**
-   * When it was made, in milliseconds since 1970, as its file system says of its marker: no file of it says a time. Null
-   * where that cannot be read; of a copy without its times it is the time of the copy.
+   * When it was made, in milliseconds since 1970, as its file system says of its marker: no file of it says a time.
+   * Null where that cannot be read; of a copy without its times it is the time of the copy.
    */
   madeMs: number | null
   /** Why it cannot be used; null when nothing speaks against it. Its files were not read: `Varve.verify` does that. */
@@ -68,11 +68,13 @@ export async function readCheckpoint(vfs: Vfs, location: string): Promise<FoundC
 /** Tells what a backup is, whatever state it is in. */
 export async function readBackup(vfs: Vfs, location: string, number: number): Promise<BackupInfo> {
   const info: BackupInfo = {
-    number, location, madeMs: null, problem: null, database: '', lineage: '', parent: '', seqNum: 0, fileCount: 0, bytes: 0,
+    number, location, madeMs: null, problem: null, database: '', lineage: '', parent: '', seqNum: 0,
+    fileCount: 0, bytes: 0,
   }
   try {
     const { dir, markerName, databaseId, version: { lineage, lastSeqNum }, files } = await readCheckpoint(vfs, location)
-    info.madeMs = (await vfs.stat(vfs.join(dir, markerName)))?.modifiedMs ?? null
+    const { modifiedMs } = await vfs.stat(vfs.join(dir, markerName)) ?? {}
+    info.madeMs = modifiedMs === undefined ? null : Math.round(modifiedMs)
     info.database = toHex(databaseId)
     info.lineage = String(lineage.own)
     info.parent = String(lineage.parent)

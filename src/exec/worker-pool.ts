@@ -13,8 +13,8 @@
  * Thread: main.
  * Invariants: POOL-1 an answer goes to the seat that the request came from, and only inside its own `receive` or in a
  * turn of its own. POOL-2 a seat never has requests on more threads than it asked for, and on one more where a request
- * says so. POOL-3 a request counts as lost only when its thread has ended and touches nothing any more. POOL-4 a seat is
- * left only when all its requests are answered: no thread works for a database that is closed.
+ * says so. POOL-3 a request counts as lost only when its thread has ended and touches nothing any more. POOL-4 a seat
+ * is left only when all its requests are answered: no thread works for a database that is closed.
  */
 import { assert, processShared, systemClock } from '../base/index.js'
 import type { Clock, Timer } from '../base/index.js'

@@ -12,7 +12,7 @@ import { openEngine } from './open.js'
 
 const DIR = '/db'
 
-test('VIEW-1: a memtable with frames that are void for the log is made anew, and stays for those who read it', async () => {
+test('VIEW-1: a memtable with frames that are void for the log is made anew, and stays for its readers', async () => {
   const vfs = new SimVfs()
   const options = { ...resolveOptions({ writeBufferSize: 64 * 1024, workers: 0 }, 4096), clock: vfs.clock }
   const engine = await openEngine(DIR, vfs, options)

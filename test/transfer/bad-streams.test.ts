@@ -272,6 +272,7 @@ test('a file has its name when it is whole; what is there is not replaced; what 
   const both = await Promise.allSettled([1, 2].map(() => db.export('/both.varve', { format: 'varve' })))
   const failed = both.flatMap((each) => (each.status === 'rejected' ? [each.reason as VarveError] : []))
   assert.deepEqual(failed.map(({ code }) => code), ['ALREADY_EXISTS'])
+  home.vfs.unlinkSync('/both.varve')
   await assert.rejects(db.export('/none/out', { format: 'varve' }), { code: 'NOT_FOUND' })
   await assert.rejects(db.export('/db/out', { format: 'varve' }), { code: 'INVALID_ARGUMENT' })
   await assert.rejects(db.export('/text.csv', { format: 'csv' }), { code: 'INVALID_ARGUMENT' })
