@@ -55,6 +55,7 @@ export function* loadMerge(
     table: { ...input.headers[at]!, ...settings, ...NO_FILTER }, memory,
   }), control)
   const merge = new LoadMerge(cursors, outputs)
+  let isDone = false
   try {
     merge.begin()
     while (merge.advance(ENTRIES_PER_PAUSE)) {
@@ -62,11 +63,11 @@ export function* loadMerge(
       yield* control.rest()
     }
     yield* outputs.end()
+    isDone = true
     return { tables: outputs.facts, duplicateCount: merge.duplicateCount }
-  } catch (error) {
-    outputs.discard()
-    throw error
   } finally {
+    // A caller that gives the job up between two steps comes here too, without an error.
+    if (!isDone) outputs.discard()
     for (const cursor of cursors) cursor.close()
     spare.give(memory)
   }

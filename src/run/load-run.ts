@@ -51,15 +51,16 @@ export function* loadRun(
   const { dir, fileName, header, settings, isSynced } = input
   const memory = spare.take(settings.blockBytes, 0)
   const table = new NewTable({ vfs, dir, fileName, isSynced, table: { ...header, ...settings, ...NO_FILTER }, memory })
+  let isDone = false
   try {
     if (sorted === null) yield* writeAll(table, bytes, input.end, control)
     else yield* writeSorted(table, bytes, sorted, control)
     const facts = yield* table.finish(null)
+    isDone = true
     return { facts, duplicateCount: sorted === null ? 0 : sorted.offsets.length - facts.entryCount }
-  } catch (error) {
-    table.discard()
-    throw error
   } finally {
+    // A caller that gives the job up between two steps comes here too, without an error.
+    if (!isDone) table.discard()
     spare.give(memory)
   }
 }
