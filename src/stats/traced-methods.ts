@@ -34,12 +34,16 @@ export function traceMethods<T extends object>(
   if (channels === null) return
   for (const [name, { op, describe = nothing, note = nothing }] of Object.entries(methods)) {
     const method = (prototype as Record<string, unknown>)[name] as Method
-    // Three parameters by name: a list of the rest would be made in each call.
+    const tellOf = (owner: unknown, args: [unknown, unknown, unknown]): unknown => {
+      const context: CallContext = { db: place(owner as T), op }
+      describe(context, args[0], args[1])
+      return traceCall(channels, context, () => method.apply(owner, args), note)
+    }
+    // Nothing is made here while nobody listens: the parameters have names, since a list of the rest would be made in
+    // each call, and no function stands inside that uses them, since their places would be.
     const traced = function traced(this: unknown, first: unknown, second: unknown, third: unknown): unknown {
-      if (!isTraced(channels)) return method.call(this, first, second, third)
-      const context: CallContext = { db: place(this as T), op }
-      describe(context, first, second)
-      return traceCall(channels, context, () => method.call(this, first, second, third), note)
+      if (isTraced(channels)) return tellOf(this, [first, second, third])
+      return method.call(this, first, second, third)
     }
     Object.defineProperty(traced, 'name', { value: name })
     Object.defineProperty(traced, 'length', { value: method.length })
