@@ -35,6 +35,8 @@ export interface PageLayout {
   view?: string
   /** What the page says where only files are read: that the process knows it which writes. */
   live?: string
+  /** What the page says where the inspector itself reads the files: else it would show what the inspector has. */
+  writer?: string
   /** It is brought up to date with each event, too. */
   isEager?: boolean
   tiles?: readonly string[]
@@ -75,7 +77,9 @@ const PAGES: Readonly<Record<string, PageLayout>> = {
         lines: { entries: ['--l5', 'per', 'seq'], gets: ['--l0', 'per', 'gets'] } },
       { title: 'Bytes written', form: 'R',
         lines: { log: ['--l5', 'per', 'walBytes'], compactions: ['--l0', 'per', 'compWritten'] } },
-      LOST,
+      { title: 'Of each second', form: 's', height: 96, lines: {
+        'lost to stalls': ['--l0', 'share', 'stallMs'], 'thread busy': ['--l5', 'share', 'threadMs'],
+      } },
       { title: 'Memtables on their way into tables', form: 'n', lines: { sealed: ['--l2', 'sum', 'flushPending'] },
         height: 96 },
     ],
@@ -152,7 +156,7 @@ const PAGES: Readonly<Record<string, PageLayout>> = {
     ],
   },
   memory: {
-    title: 'Memory', about: 'Who has how much of the budget.',
+    title: 'Memory', about: 'Who has how much of the budget.', writer: onlyLive('Memory'),
     tiles: [
       'All: {memory.totalBytes|b} / {used|s} of the budget', 'Budget: {memory.budgetBytes|b}',
       'Block cache: {cache.usedBytes|b} / of {cache.capacityBytes|b}',
@@ -177,7 +181,7 @@ const PAGES: Readonly<Record<string, PageLayout>> = {
     tables: [table('Parts', 'parts', '', 'part {name}', '#bytes {bytes|b}', '#of the budget {share|s}')],
   },
   holders: {
-    title: 'Holders', about: 'What keeps old versions and files alive.',
+    title: 'Holders', about: 'What keeps old versions and files alive.', writer: onlyLive('What holds files'),
     tiles: [
       'Snapshots: {snapshots.length|n}', 'Iterators: {iterators.activeCount|n}', 'Pins: {pins.length|n}',
       'Long calls: {operations.length|n}', 'Old versions: {oldVersions|n} / in tables, as far as known',
@@ -295,3 +299,10 @@ export const LAYOUT = {
       'values in: {valuesIn}',
   ],
 } as const
+
+/** What stands in the place of pages of which nothing is known here, by page. */
+export function unknownPages(isLive: boolean, isOwn: boolean): Record<string, string> {
+  const texts = Object.entries(PAGES).map(([id, { live, writer }]) =>
+    [id, (isLive ? undefined : live) ?? (isOwn ? writer : undefined)] as const)
+  return Object.fromEntries(texts.flatMap(([id, text]) => (text === undefined ? [] : [[id, text]])))
+}

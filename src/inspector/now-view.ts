@@ -8,27 +8,31 @@ import type { Watch } from './watch.js'
 
 /** Syncs that take more than this share of the time limit writes. */
 const SYNC_SHARE = 0.5
+/** A thread that is busy for more than this share of the time limits all that wants to run on it. */
+const THREAD_SHARE = 0.9
+
+const column = (name: string): number => SAMPLE_FIELDS.indexOf(name)
 
 export function nowView(watch: Watch): object {
   const { stats, samples, subject, refreshFailure, sinceMs } = watch
   const rows = samples.after(0)
   const [before, last] = [rows.at(-2), rows.at(-1)]
-  const perSecond = (column: number): number | null => {
+  const perSecond = (at: number): number | null => {
     if (before === undefined || last === undefined) return null
-    return (1000 * (last[column]! - before[column]!)) / Math.max(1, last[0]! - before[0]!)
+    return (1000 * (last[at]! - before[at]!)) / Math.max(1, last[0]! - before[0]!)
   }
   const { getCount, hitCount } = stats.reads
-  const [seq, gets, walBytes] = ['seq', 'gets', 'walBytes'].map((name) => SAMPLE_FIELDS.indexOf(name)) as [number,
-    number, number]
   const syncTimes = watch.events.syncTimes()
   return {
-    stats, sinceMs, isLive: subject.engine !== null, mood: moodOf(stats),
+    // Of the view that the inspector opened itself these would be its own memory and its own waiting.
+    stats: subject.isOwn ? { ...stats, memory: {}, writeStall: {} } : stats,
+    sinceMs, isLive: subject.engine !== null, mood: moodOf(stats),
     limit: refreshFailure === '' ? limitText(stats, before,
       last) : `The last look at the files failed: ${refreshFailure}`,
     syncTimes: syncTimes.count === 0 ? { count: 0, p99Ms: null } : syncTimes,
     rates: {
-      writes: perSecond(seq), reads: perSecond(gets), log: perSecond(walBytes),
-        found: getCount === 0 ? null : hitCount / getCount,
+      writes: perSecond(column('seq')), reads: perSecond(column('gets')), log: perSecond(column('walBytes')),
+      found: getCount === 0 ? null : hitCount / getCount,
     },
     tables: {
       count: stats.levels.reduce((sum, { tableCount }) => sum + tableCount, 0),
@@ -56,7 +60,13 @@ function limitText(stats: Stats, before: readonly number[] | undefined,
   if (writeStall.state === 'stopped') return `Writers wait: ${writeStall.reason ?? ''}.`
   if (writeStall.state === 'slow') return `Writers go at the pace of background work: ${writeStall.reason ?? ''}.`
   if (before === undefined || last === undefined) return 'Nothing holds writes back.'
-  const [ms, written, syncMs] = [last[0]! - before[0]!, last[1]! - before[1]!, last[7]! - before[7]!]
+  const [ms, written, syncMs, threadMs] = ['t', 'seq', 'syncMs', 'threadMs'].map((name) =>
+    last[column(name)]! - before[column(name)]!) as [number, number, number, number]
+  // This comes before syncs: what waits for the thread makes them look long, too.
+  if (ms > 0 && threadMs / ms > THREAD_SHARE) {
+    const share = Math.min(100, Math.round((100 * threadMs) / ms))
+    return `The program's thread is busy for ${share} % of the time: calls wait for their turn on it. A profiler says why.`
+  }
   if (written === 0) return 'Nothing is being written.'
   if (ms > 0 && syncMs / ms > SYNC_SHARE) {
     return `Syncs of the log take ${Math.round((100 * syncMs) / ms)} % of the time: writes with sync wait for them.`

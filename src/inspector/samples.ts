@@ -12,14 +12,15 @@ export const SAMPLE_FIELDS: readonly string[] = [
   't', 'seq', 'batches', 'gets', 'hits', 'walBytes', 'syncs', 'syncMs', 'stall', 'stallMs', 'state', 'debt',
   'flushPending', 'flushHeld', 'flushes', 'compRead', 'compWritten', 'compActive', 'cacheHits', 'cacheMisses',
   'memSlabs', 'memFree', 'memIndexes', 'memTables', 'memCache', 'memOther', 'memBudget',
-  'valueBytes', 'garbageBytes', 'snapshots', 'iterators', 'level0Tables',
+  'valueBytes', 'garbageBytes', 'snapshots', 'iterators', 'level0Tables', 'threadMs',
   ...Array.from({ length: LEVELS_SHOWN }, (_, level) => `level${level}`),
 ]
 
 const STALLS = ['none', 'slow', 'stopped']
 const STATES = ['OPEN', 'DEGRADED', 'READ_ONLY', 'FAILED', 'CLOSED']
 
-export function sampleOf(stats: Stats, nowMs: number): number[] {
+/** Notes the statistics of a moment, and how long this thread was busy until then. */
+export function sampleOf(stats: Stats, nowMs: number, threadMs: number): number[] {
   const { database, writes, reads, wal, writeStall, compaction, flush, cache, memory, valueLog, levels } = stats
   const tables = memory.tableIndexBytes + memory.filterBytes + memory.pointHashBytes
   const other = memory.readAheadBytes + memory.waitingBytes + memory.streamBytes
@@ -30,6 +31,7 @@ export function sampleOf(stats: Stats, nowMs: number): number[] {
     compaction.active, cache.hitCount, cache.missCount, memory.slabBytes, memory.freeSlabBytes,
     memory.memtableIndexBytes, tables, memory.cacheBytes, other, memory.budgetBytes, valueLog.liveBytes,
     valueLog.garbageBytes, stats.snapshots.activeCount, stats.iterators.activeCount, levels[0]?.tableCount ?? 0,
+    threadMs,
     ...Array.from({ length: LEVELS_SHOWN }, (_, level) => levels[level]?.tableBytes ?? 0),
   ].map((value) => Math.round(value * 10) / 10)
 }

@@ -12,7 +12,7 @@ import type { AddressInfo } from 'node:net'
 import { errnoOf, ioError, VarveError } from '../base/index.js'
 import type { Admin } from './admin.js'
 import { ANSWER_HEADERS, bearerOf, Gate, hostsOf } from './gate.js'
-import { layoutFor } from './layout.js'
+import { layoutFor, unknownPages } from './layout.js'
 import type { ResolvedInspect } from './options.js'
 import { pageFiles } from './page-files.js'
 import { proofOf } from './secrets.js'
@@ -168,10 +168,14 @@ export class InspectorServer {
     const isAllowed = this.options.admin
     return {
       layout: layoutFor(isAllowed),
-      databases: this.shown.map(({ watch: { subject, sinceMs }, admin }, db) => ({
-        db, location: subject.dir, isLive: subject.engine !== null, isClosed: subject.isClosed, sinceMs,
-        actions: isAllowed ? admin.offers : [],
-      })),
+      databases: this.shown.map(({ watch: { subject, sinceMs }, admin }, db) => {
+        const { dir, engine, isOwn, isClosed } = subject
+        const isLive = engine !== null
+        return {
+          db, location: dir, isLive, isClosed, sinceMs, pace: isLive ? 'live' : 'once a second',
+          unknown: unknownPages(isLive, isOwn), actions: isAllowed ? admin.offers : [],
+        }
+      }),
     }
   }
 

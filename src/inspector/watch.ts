@@ -5,6 +5,7 @@
  * Invariants: INSP-4 without anybody looking it costs one `stats()` in ten seconds, and no operation of the database
  * ever waits for it.
  */
+import { performance } from 'node:perf_hooks'
 import type { Timer } from '../base/index.js'
 import type { EngineEvent, Stats } from '../stats/index.js'
 import { EventRing } from './event-ring.js'
@@ -142,7 +143,7 @@ export class Watch {
     this.statsNow = subject.stats()
     this.noteLogs(nowMs)
     this.books?.heat.noteReads(nowMs)
-    const row = sampleOf(this.statsNow, nowMs)
+    const row = sampleOf(this.statsNow, nowMs, performance.eventLoopUtilization().active)
     this.samples.add(row)
     for (const looker of this.lookers) looker.onSample(row)
   }

@@ -10,6 +10,7 @@ import { after, test } from 'node:test'
 import { Varve } from '../../src/api/index.js'
 import { inspect } from '../../src/inspector/index.js'
 import { MemoryVfs } from '../../src/vfs/index.js'
+import { newDirectory } from '../support/databases/databases.js'
 import { Chromium, findChromium } from '../support/browser/chromium.js'
 import { Tab } from '../support/browser/tab.js'
 import { enter, HOSTILE, IS_DRAWN, PAGES, visit } from './scenes.js'
@@ -19,9 +20,9 @@ process.env['XDG_RUNTIME_DIR'] = runtime
 after(() => rmSync(runtime, { recursive: true }))
 
 const program = findChromium()
+const skip = program === null && 'no chromium: set CHROME'
 
-test('every page, of a database with hostile keys', { skip: program === null && 'no chromium: set CHROME' },
-  async () => {
+test('every page, of a database with hostile keys', { skip }, async () => {
   const db = await Varve.open('/db', { workers: 0, writeBufferSize: 256 * 1024, components: { vfs: new MemoryVfs() } })
   const shown = await inspect(db)
   for (const key of HOSTILE) await db.put(key, 'value')
@@ -53,6 +54,28 @@ test('every page, of a database with hostile keys', { skip: program === null && 
   } finally {
     await browser.close()
     await shown.close()
+    await db.close()
+  }
+})
+
+test('a directory that the inspector reads itself is not said to have its memory and its holders', { skip }, async () => {
+  const db = await Varve.open(newDirectory(), { workers: 0 })
+  const snapshot = db.snapshot()
+  const shown = await inspect(db.location)
+  const browser = new Chromium(program!)
+  try {
+    const tab = await Tab.open(browser)
+    await enter(tab, shown.url)
+    for (const id of ['memory', 'holders', 'stalls']) {
+      await visit(tab, id)
+      assert.match(await tab.read<string>(`document.querySelector('main').innerText`), /only the process that writes knows/, id)
+    }
+    await visit(tab, 'levels')
+    assert.deepEqual(tab.faults, [])
+  } finally {
+    await browser.close()
+    await shown.close()
+    snapshot.release()
     await db.close()
   }
 })

@@ -15,6 +15,10 @@ import { ManifestHistory } from '../../src/manifest/index.js'
 import type { Version } from '../../src/manifest/index.js'
 import { EventRing, inspect, LaneBook, LAYOUT, TimeMachine } from '../../src/inspector/index.js'
 import type { Inspection, Lane } from '../../src/inspector/index.js'
+import { nowView } from '../../src/inspector/now-view.js'
+import { SAMPLE_FIELDS } from '../../src/inspector/samples.js'
+import type { Watch } from '../../src/inspector/watch.js'
+import { emptyStats } from '../../src/stats/index.js'
 import type { EngineEvent, FlushStageName, Stats } from '../../src/stats/index.js'
 import { MemoryVfs, NodeVfs } from '../../src/vfs/index.js'
 import { newDirectory } from '../support/databases/databases.js'
@@ -225,6 +229,43 @@ describe('a database that is written', () => {
   })
 })
 
+describe('the sentence of the page "now"', () => {
+  // Two samples, a second apart; the columns that are not named stay as they are.
+  const saidOf = (changed: Readonly<Record<string, number>>, stall: Partial<Stats['writeStall']> = {}): string => {
+    const stats = emptyStats('/db')
+    stats.database.state = 'OPEN'
+    const rows = [0, 1].map((n) => SAMPLE_FIELDS.map((name) => n * (name === 't' ? 1000 : changed[name] ?? 0)))
+    const watch = {
+      stats: { ...stats, writeStall: { ...stats.writeStall, ...stall } }, refreshFailure: '', sinceMs: 0,
+      samples: { after: () => rows }, subject: { engine: {}, isOwn: false },
+      events: { syncTimes: () => ({ count: 0, p99Ms: 0 }) },
+    }
+    return (nowView(watch as unknown as Watch) as { limit: string }).limit
+  }
+
+  it('says when the program itself keeps writers waiting, also where syncs only look long for it', () => {
+    assert.equal(saidOf({ seq: 12, threadMs: 990, syncMs: 900 }),
+      "The program's thread is busy for 99 % of the time: calls wait for their turn on it. A profiler says why.")
+    assert.match(saidOf({ threadMs: 990 }), /thread is busy/)
+    assert.match(saidOf({ seq: 12, threadMs: 500, syncMs: 900 }), /^Syncs of the log take 90 % of the time/)
+    assert.equal(saidOf({ seq: 12, threadMs: 800 }), 'Nothing holds writes back.')
+    assert.match(saidOf({ seq: 12, threadMs: 990 }, { state: 'slow', reason: '20 tables' }), /20 tables/)
+  })
+
+  it('is made of what this thread really does', async () => {
+    const db = await open()
+    const shown = await inspect(db)
+    const bearer = await signIn(shown)
+    type Samples = { fields: string[]; rows: number[][] }
+    const { fields, rows } = await until<Samples>(shown, bearer, 'samples', (value) => value.rows.length > 1)
+    const at = fields.indexOf('threadMs')
+    assert.ok(rows.every((row, i) => i === 0 || row[at]! > rows[i - 1]![at]!), 'it only grows')
+    assert.ok(rows[0]![at]! > 0)
+    await shown.close()
+    await db.close()
+  })
+})
+
 it('a directory is followed beside the process that writes it, and nothing in it changes', async () => {
   const dir = newDirectory()
   const db = await Varve.open(dir, SMALL)
@@ -236,6 +277,8 @@ it('a directory is followed beside the process that writes it, and nothing in it
   await write(db, 300)
   const now = await until<{ stats: Stats }>(shown, bearer, 'now', (value) => value.stats.database.visibleSeq === 900)
   assert.equal(now.stats.database.visibleSeq, 900)
+  assert.deepEqual(Object.keys(databases[0]!['unknown']!), ['pipeline', 'compactions', 'stalls', 'memory', 'holders', 'heat', 'events'])
+  assert.deepEqual([now.stats.memory, now.stats.writeStall], [{}, {}], 'those of the inspector are not told as others')
   for (const name of ['levels', 'memory', 'holders', 'logs', 'files', 'pipeline', 'heat', 'stalls', 'compactions',
     'history']) {
     await view(shown, bearer, name)

@@ -85,7 +85,7 @@ async function follow() {
   try {
     const headers = { authorization: `Bearer ${bearer}`, 'last-event-id': String(state.lastId) }
     const { body, ok } = await fetch(`/events?db=${state.db}`, { headers, signal: mine.signal })
-    link(ok, !ok ? 'refused' : state.isLive ? 'live' : 'once a second')
+    link(ok, ok ? state.pace : 'refused')
     const reader = ok && body.pipeThrough(new TextDecoderStream()).getReader()
     let text = ''
     for (let turn = await reader.read(); !turn.done; turn = await reader.read()) {
@@ -104,8 +104,8 @@ async function follow() {
 }
 
 async function choose(db, all) {
-  const { location: place, isLive, actions } = all[db]
-  Object.assign(state, { db, isLive, actions, rows: [], events: [], lastId: 0 })
+  const { location: place, pace, unknown, actions } = all[db]
+  Object.assign(state, { db, pace, unknown, actions, rows: [], events: [], lastId: 0 })
   Object.assign($('place'), { textContent: place, title: place, hidden: all.length > 1 })
   Object.assign(state, await get('samples'))
   show()

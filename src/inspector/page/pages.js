@@ -197,8 +197,8 @@ const bodies = { now, pipeline, compactions, levels, heat, events, bytes: dump, 
 
 /** Makes a page: its elements, and what brings them up to date. */
 export function make(id) {
-  const { live, isEager, view = id, tiles: numbers, charts = [], tables = [] } = state.layout.pages[id]
-  if (live && !state.isLive) return { els: [h('p', { cls: 'panel empty' }, live)], async update() {} }
+  const { isEager, view = id, tiles: numbers, charts = [], tables = [] } = state.layout.pages[id]
+  if (state.unknown[id]) return { els: [h('p', { cls: 'panel empty' }, state.unknown[id])], async update() {} }
   const top = numbers && tiles(numbers)
   const main = bodies[id]?.()
   const drawn = charts.map(chartOf)
