@@ -87,12 +87,16 @@ export abstract class VarveReads extends VarveAtRest {
 
   /** The value with what is known of it: when it expires, and the number of the write that put it; or undefined. */
   async entry(key: Bytes, options?: ReadOptions): Promise<Entry | undefined> {
-    return this.readView.turns.answer(readEntry(this.readView, readMoment(options, this.readView), key))
+    return this.readView.turns.answer(this.entryNow(key, options))
   }
 
   /** Reads as `entry` does, at once. */
   entrySync(key: Bytes, options?: ReadOptions): Entry | undefined {
-    return readEntry(this.readView, readMoment(options, this.readView), key)
+    return this.entryNow(key, options)
+  }
+
+  private entryNow(key: Bytes, options: ReadOptions | undefined): Entry | undefined {
+    return this.reads.counted(readEntry(this.readView, readMoment(options, this.readView), key))
   }
 
   /** Whether the key is there. Sees the state of the moment of the call. */

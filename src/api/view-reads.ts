@@ -108,7 +108,7 @@ export abstract class ViewReads<K, V> {
 
   private entryNow(key: K, options: ReadOptions | undefined): Entry<V> | undefined {
     const { stored, moment } = this.asked(key, options)
-    const entry = readEntry(this.source.view, moment, stored)
+    const entry = this.source.reads.counted(readEntry(this.source.view, moment, stored))
     return entry === undefined ? undefined : { ...entry, value: this.decoded(entry.value, stored)! }
   }
 

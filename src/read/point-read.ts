@@ -107,6 +107,13 @@ export class PointReader {
     })
   }
 
+  /** Counts a read of one key that did not come through here; gives what it found. */
+  counted<T>(found: T | undefined): T | undefined {
+    this.getCount++
+    if (found !== undefined) this.hitCount++
+    return found
+  }
+
   /** The moment of what was located last. Nothing may hold the state of an earlier one any more. */
   private get foundAt(): ReadMoment {
     assert(this.at !== null, 'something was located')

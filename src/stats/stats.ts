@@ -29,7 +29,7 @@ export interface Stats {
   writeStall: WriteStallStats
   /** The cache of table blocks. */
   cache: CacheStats
-  /** Point reads: `get`, `getMany`, `has` and their Sync forms. */
+  /** Point reads: `get`, `getMany`, `has`, `entry` and their Sync forms, and `getStream`. */
   reads: {
     /** Keys that were asked for. */
     getCount: number
@@ -226,7 +226,7 @@ export interface WriteStallStats {
   cause: StallCause | null
   /** How often a stall began. */
   stallCount: number
-  /** How long stalls lasted, all together. */
+  /** How long writers were held back, all together: while `stopped` all of the time, while `slow` the delays alone. */
   totalMs: number
   /** Calls that wait for room. */
   waitingCount: number

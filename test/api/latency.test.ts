@@ -109,3 +109,25 @@ test('progress of compact is a Progress too', async () => {
   assert.deepEqual([totalBytes, totalCount], [null, null])
   await place.close()
 })
+
+test('every way to read one key counts, of the database and of a view, whether it is there or not', async () => {
+  const db = await new Place('memory').open()
+  const view = db.view({ key: 'utf8', value: 'utf8' })
+  await db.put('there', 'value')
+  for (const from of [db, view]) {
+    const ways: Record<string, (key: string) => unknown> = {
+      get: (key) => from.get(key), getSync: (key) => from.getSync(key), has: (key) => from.has(key),
+      hasSync: (key) => from.hasSync(key), entry: (key) => from.entry(key), entrySync: (key) => from.entrySync(key),
+      getMany: (key) => from.getMany([key]), getManySync: (key) => from.getManySync([key]),
+      getStream: (key) => db.getStream(key),
+    }
+    for (const [name, way] of Object.entries(ways)) {
+      const before = db.stats().reads
+      await way('there')
+      await way('absent')
+      const { getCount, hitCount } = db.stats().reads
+      assert.deepEqual([getCount - before.getCount, hitCount - before.hitCount], [2, 1], name)
+    }
+  }
+  await db.close()
+})
