@@ -143,13 +143,13 @@ const PAGES: Readonly<Record<string, PageLayout>> = {
       isEager: true,
     tiles: [
       'Now: {writeStall.state} / {writeStall.reason}', 'Stalls: {writeStall.stallCount|n} / since the open',
-      'Time lost: {writeStall.totalMs|m}', 'Calls that wait: {writeStall.waitingCount|n}',
+      'Time lost: {writeStall.totalMs|m} / stops, and delays while slow', 'Calls that wait: {writeStall.waitingCount|n}',
     ],
     charts: [LOST],
     tables: [
       table('By reason', 'reasons', 'Nothing has slowed writers since the inspector began.', 'reason {reason}',
         'state {state}',
-        '#times {count|n}', '#all together {lostMs|m}', '#longest {longestMs|m}'),
+        '#times {count|n}', '#lasted, all together {lostMs|m}', '#longest {longestMs|m}'),
       table('The last', 'recent', 'None.', 'began {begun|t}', 'state {state}', 'reason {reason}', '~value {value}',
         'limits {limits}',
         '#lasted {lostMs|m}', '~ended by {endedBy}'),

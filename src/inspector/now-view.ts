@@ -26,7 +26,7 @@ export function nowView(watch: Watch): object {
   return {
     // Of the view that the inspector opened itself these would be its own memory and its own waiting.
     stats: subject.isOwn ? { ...stats, memory: {}, writeStall: {} } : stats,
-    sinceMs, isLive: subject.engine !== null, mood: moodOf(stats),
+    sinceMs, isLive: subject.engine !== null, mood: moodOf(stats, threadShare(before, last)),
     limit: refreshFailure === '' ? limitText(stats, before,
       last) : `The last look at the files failed: ${refreshFailure}`,
     syncTimes: syncTimes.count === 0 ? { count: 0, p99Ms: null } : syncTimes,
@@ -42,10 +42,17 @@ export function nowView(watch: Watch): object {
 }
 
 /** How the sentence is coloured. */
-function moodOf({ database: { state, isReadOnly }, writeStall }: Stats): 'good' | 'warn' | 'bad' | 'soft' {
+function moodOf({ database: { state, isReadOnly }, writeStall }: Stats, busy: number): 'good' | 'warn' | 'bad' | 'soft' {
   if (isReadOnly || state === 'CLOSED') return 'soft'
   if (state === 'READ_ONLY' || state === 'FAILED' || writeStall.state === 'stopped') return 'bad'
-  return state === 'DEGRADED' || writeStall.state === 'slow' ? 'warn' : 'good'
+  return state === 'DEGRADED' || writeStall.state === 'slow' || busy > THREAD_SHARE ? 'warn' : 'good'
+}
+
+/** The share of the time in which the thread did something, between two samples. */
+function threadShare(before: readonly number[] | undefined, last: readonly number[] | undefined): number {
+  if (before === undefined || last === undefined || last[0]! <= before[0]!) return 0
+  const at = column('threadMs')
+  return Math.min(1, (last[at]! - before[at]!) / (last[0]! - before[0]!))
 }
 
 /** One sentence, for people. */
@@ -60,12 +67,13 @@ function limitText(stats: Stats, before: readonly number[] | undefined,
   if (writeStall.state === 'stopped') return `Writers wait: ${writeStall.reason ?? ''}.`
   if (writeStall.state === 'slow') return `Writers go at the pace of background work: ${writeStall.reason ?? ''}.`
   if (before === undefined || last === undefined) return 'Nothing holds writes back.'
-  const [ms, written, syncMs, threadMs] = ['t', 'seq', 'syncMs', 'threadMs'].map((name) =>
-    last[column(name)]! - before[column(name)]!) as [number, number, number, number]
+  const [ms, written, syncMs] = ['t', 'seq', 'syncMs'].map((name) =>
+    last[column(name)]! - before[column(name)]!) as [number, number, number]
+  const busy = threadShare(before, last)
   // This comes before syncs: what waits for the thread makes them look long, too.
-  if (ms > 0 && threadMs / ms > THREAD_SHARE) {
-    const share = Math.min(100, Math.round((100 * threadMs) / ms))
-    return `The program's thread is busy for ${share} % of the time: calls wait for their turn on it. A profiler says why.`
+  if (busy > THREAD_SHARE) {
+    const share = `${Math.round(100 * busy)} %`
+    return `The program's thread is busy for ${share} of the time: calls wait for their turn on it. A profiler says why.`
   }
   if (written === 0) return 'Nothing is being written.'
   if (ms > 0 && syncMs / ms > SYNC_SHARE) {
