@@ -59,7 +59,7 @@ export type {
   ImportShape, ImportSource, NodeWritable, SinkWriter,
 } from '../transfer/index.js'
 export { Varve } from './varve.js'
-export { readersOf } from './varve-reads.js'
+export { OPEN_DATABASE_HINT, readersOf } from './varve-reads.js'
 export type { Entry } from './touch.js'
 export { View } from './view.js'
 export type { DecodedOr, InnerViewOptions, ViewOptions } from './view.js'

@@ -177,6 +177,9 @@ export abstract class VarveReads extends VarveAtRest {
   }
 }
 
+/** What helps whoever gave something else in the place of an open database. */
+export const OPEN_DATABASE_HINT = 'give what Varve.open resolves to; of an abstract-level database, its property engine'
+
 /** Gives the Level facade what it reads with. */
 export function readersOf(db: VarveReads): { view: ReadView; reads: PointReader } {
   return { view: db['readView'], reads: db['reads'] }

@@ -41,7 +41,7 @@ import { healNow, scrubNow } from './heal-options.js'
 import type { HealOptions, ScrubOptions } from './heal-options.js'
 import { TRACED_CLASS_JOBS, TRACED_JOBS, TRACED_WRITES } from './traced-calls.js'
 import { loadTools } from './use-tools.js'
-import { readersOf, VarveReads } from './varve-reads.js'
+import { OPEN_DATABASE_HINT, readersOf, VarveReads } from './varve-reads.js'
 import { newView } from './view.js'
 import type { View, ViewOptions } from './view.js'
 import type { AnyEncoding, Decoded } from './view-codec.js'
@@ -71,6 +71,10 @@ export class Varve extends VarveReads {
   }
 
   private constructor(view: ReadView, engine: Engine | null, syncByDefault: boolean) {
+    // Who is used to other stores writes `new`; without this the first call would fail with a TypeError.
+    if (typeof (view as unknown) !== 'object') {
+      throw invalidArgument('a database is opened, not constructed', 'await Varve.open(location)')
+    }
     super(view)
     const lifetimes = engine?.expiry.lifetimes ?? FOREVER
     const writes = new WriteOptionReader(syncByDefault, lifetimes, engine?.setup.vfs.hasBlockingSync !== false)
@@ -107,7 +111,7 @@ export class Varve extends VarveReads {
    */
   static async backup(db: Varve, set: string, options?: BackupOptions): Promise<BackupResult> {
     if (!(db instanceof Varve)) {
-      throw invalidArgument('the first argument must be an open database', 'one opened with readOnly: true will do')
+      throw invalidArgument('the first argument must be an open database', OPEN_DATABASE_HINT)
     }
     return backUpDatabase(db.readView, set, options)
   }

@@ -74,8 +74,13 @@ export class BlobCache {
 
   private constructor(
     { life, health }: { life: CacheLife; health: BlobHealth }, keys: OrderedKeys,
-    { durability, clock, codec }: Pick<CacheOptions, 'durability' | 'clock' | 'codec'>,
+    options: Pick<CacheOptions, 'durability' | 'clock' | 'codec'>,
   ) {
+    // Who is used to other caches writes `new`.
+    if (typeof (life as unknown) !== 'object') {
+      throw invalidArgument('a cache is opened, not constructed', 'await BlobCache.open(location, options)')
+    }
+    const { durability, clock, codec } = options
     setHidden(this, {
       life, health, flights: new LoadFlights(clock), clock, durability, calls: new CallMeter(clock), orderedKeys: keys,
       codec, closing: null,

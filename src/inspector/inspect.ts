@@ -2,7 +2,7 @@
  * What: `inspect`: shows one or several databases in a browser, until it is closed, or all of them are.
  * Owns: the life of the server, of the watches and of the runtime files. Thread: main.
  */
-import { readersOf, Varve } from '../api/index.js'
+import { OPEN_DATABASE_HINT, readersOf, Varve } from '../api/index.js'
 import { invalidArgument, systemClock } from '../base/index.js'
 import { Admin } from './admin.js'
 import { resolveInspect } from './options.js'
@@ -53,7 +53,7 @@ async function subjectsOf(what: Varve | readonly Varve[] | string): Promise<Subj
   return all.map((db) => {
     // By what it has: a program may have the package twice, as modules and as CommonJS.
     const isDatabase = typeof db === 'object' && db !== null && readersOf(db as Varve).view !== undefined
-    if (!isDatabase) throw invalidArgument('inspect takes open databases, or the path of a directory')
+    if (!isDatabase) throw invalidArgument('inspect takes open databases, or the path of a directory', OPEN_DATABASE_HINT)
     const subject = new Subject(db as Varve, false)
     subject.view.checkReadable()
     return subject

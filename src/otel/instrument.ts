@@ -3,7 +3,7 @@
  * semantic conventions for databases where there are some. No attribute has a key or a value.
  * Thread: main.
  */
-import { instrumentsOf } from '../api/index.js'
+import { instrumentsOf, OPEN_DATABASE_HINT, readersOf } from '../api/index.js'
 import type { Varve } from '../api/index.js'
 import { callContained, checkFlag, invalidArgument, systemClock, takeOptions, VarveError } from '../base/index.js'
 import { listenToJobs } from '../stats/index.js'
@@ -51,6 +51,8 @@ const BOUNDS = [1e-6, 2.5e-6, 5e-6, 1e-5, 5e-5, 1e-4, 5e-4, 0.001, 0.005, 0.01, 
  * INVALID_ARGUMENT. What the meter or tracer throws harms nobody.
  */
 export function instrument(db: Varve, options: InstrumentOptions): () => void {
+  const isDatabase = typeof db === 'object' && (db as Varve | null) !== null && readersOf(db).view !== undefined
+  if (!isDatabase) throw invalidArgument('the first argument must be an open database', OPEN_DATABASE_HINT)
   const given = checkOptions(options)
   const base: OtelAttributes = { 'db.system.name': 'varve', 'db.namespace': given.name ?? db.location }
   const { get, step, commit, subscribe, clock } = instrumentsOf(db)

@@ -40,6 +40,9 @@ export function formatPrometheus(stats: Stats | readonly Stats[], options: Prome
   const given = takeOptions('formatPrometheus', ['prefix', 'labels'], options, take)
   const prefix = checkPrefix(given.prefix ?? 'varve')
   const databases = (Array.isArray(stats) ? stats as readonly Stats[] : [stats as Stats]).map((each) => {
+    if (typeof (each as Partial<Stats> | undefined)?.database !== 'object') {
+      throw invalidArgument('formatPrometheus takes statistics, or an array of them', 'give what db.stats() returns')
+    }
     const labels = typeof given.labels === 'function' ? given.labels(each) : given.labels ?? {}
     const all = { database: each.database.location, ...checkLabels(labels) }
     // Labels are equal in any order.
