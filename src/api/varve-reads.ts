@@ -178,7 +178,8 @@ export abstract class VarveReads extends VarveAtRest {
 }
 
 /** What helps whoever gave something else in the place of an open database. */
-export const OPEN_DATABASE_HINT = 'give what Varve.open resolves to; of an abstract-level database, its property engine'
+export const OPEN_DATABASE_HINT =
+  'give what Varve.open resolves to, also with readOnly: true; of an abstract-level database, its property engine'
 
 /** Gives the Level facade what it reads with. */
 export function readersOf(db: VarveReads): { view: ReadView; reads: PointReader } {

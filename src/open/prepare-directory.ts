@@ -38,7 +38,7 @@ export async function prepareDirectory(
 export function checkExistence(dir: string, exists: boolean, options: ResolvedOptions): void {
   if (!exists && !options.createIfMissing) {
     throw new VarveError('NOT_FOUND', `the database in ${dir} does not exist`, {
-      hint: 'check the path; the option createIfMissing makes one',
+      hint: 'check the path; the option createIfMissing (varve shell --create) makes one',
     })
   }
   if (exists && options.errorIfExists) {

@@ -127,7 +127,7 @@ function checkCell(name: 'key' | 'value', encoding: CellEncoding, bytes: Uint8Ar
   if (encoding !== 'utf8' || isUtf8(bytes, 0, bytes.length)) return
   const what = name === 'key' ? shownKey(key) : `the value of ${shownKey(key)}`
   throw new VarveError('INVALID_ARGUMENT', `${what} is not UTF-8`, {
-    hint: `export with ${name}Encoding 'hex' or 'base64', or in another format`,
+    hint: `export with ${name}Encoding (--${name}-encoding) 'hex' or 'base64', or in another format`,
   })
 }
 
@@ -137,6 +137,6 @@ function shownKey(key: Uint8Array): string {
 
 function expiresError(key: Uint8Array): VarveError {
   return new VarveError('INVALID_ARGUMENT', `${shownKey(key)} expires, and the table has no column for that`, {
-    hint: 'includeExpiry true makes the column, false leaves the times out',
+    hint: 'includeExpiry true (--expiry) makes the column, false (--no-expiry) leaves the times out',
   })
 }

@@ -15,7 +15,7 @@ import type { Vfs } from '../vfs/index.js'
 export async function findImportTarget(vfs: Vfs, target: string, { clock }: ResolvedOptions): Promise<NewDirectory> {
   if ((await findDirectory(target, vfs)) !== null && (await namesIn(target, vfs)).length > 0) {
     throw new VarveError('ALREADY_EXISTS', `${target} is not empty`, {
-      hint: `give another target, or import into the database that is there (into: 'existing')`,
+      hint: `give another target, or import into the database that is there (into: 'existing', --existing)`,
     })
   }
   const names = new UniqueNames(clock)

@@ -38,6 +38,9 @@ test('to a file and back, with the counts, and as JSON', async () => {
   const again = await varveHere('import', copy, file, '--json')
   assert.equal(again.code, 1)
   assert.equal((JSON.parse(again.out) as { error: { code: string } }).error.code, 'ALREADY_EXISTS')
+  assert.match((await varveHere('import', copy, file)).error, /\n {2}hint .*--existing/)
+  assert.match((await varveHere('export', dir, `${dir}.csv`)).error, /\n {2}hint .*--key-encoding/)
+  assert.match((await varveHere('put', `${dir}-none`, 'k', 'v')).error, /\n {2}hint .*varve shell --create/)
   const kept = JSON.parse((await varveHere('import', copy, file, '--existing', '--only-missing', '--json')).out) as {}
   assert.deepEqual({ ...kept, ...{ keptCount: 3, entryCount: 0, format: 'varve', ok: true, tool: 'import' } }, kept)
   const dumped = await varveHere('dump', 'export', file, '--brief')

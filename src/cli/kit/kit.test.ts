@@ -28,6 +28,11 @@ describe('quantities', () => {
     assert.throws(() => readNumber('10', '--n', { min: 0, max: 9 }), /--n takes a whole number from 0 to 9, not '10'/)
     const amounts = [0, 1023, 1024, 1.5 * 2 ** 20, 2 ** 41].map(amountText)
     assert.deepEqual(amounts, ['0 B', '1023 B', '1.0 KiB', '1.5 MiB', '2.0 TiB'])
+    for (const unit of [2 ** 10, 2 ** 20, 2 ** 30, 2 ** 40]) {
+      for (const less of [0, 1, 40, unit / 1e5, unit / 1e4, unit / 1e3]) {
+        assert.doesNotMatch(amountText(unit - less), /^1024\.\d /, `${unit} - ${less}`)
+      }
+    }
   })
 })
 

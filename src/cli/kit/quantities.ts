@@ -51,9 +51,12 @@ const AMOUNT_UNITS: readonly (readonly [name: string, bytes: number])[] = [
   ['TiB', 1024 * GiB], ['GiB', GiB], ['MiB', MiB], ['KiB', KiB],
 ]
 
+/** From this part of a unit on, its number has four digits in the next smaller unit: 1024.0. */
+const ROUNDS_UP = 1 - 0.05 / 1024
+
 /** Gives bytes in their largest unit: `812 B`, `4.0 KiB`, `1.5 GiB`. */
 export function amountText(bytes: number): string {
-  const unit = AMOUNT_UNITS.find(([, each]) => bytes >= each)
+  const unit = AMOUNT_UNITS.find(([, each]) => bytes >= each * ROUNDS_UP)
   return unit === undefined ? `${Math.round(bytes)} B` : `${(bytes / unit[1]).toFixed(1)} ${unit[0]}`
 }
 
