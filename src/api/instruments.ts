@@ -3,7 +3,7 @@
  * Thread: main. No state.
  */
 import type { Clock } from '../base/index.js'
-import { Engine } from '../engine/index.js'
+import type { Engine } from '../engine/index.js'
 import type { EventListener, SampledLatency } from '../stats/index.js'
 import { readersOf } from './varve-reads.js'
 import type { VarveReads } from './varve-reads.js'
@@ -21,7 +21,8 @@ export interface Instruments {
 
 export function instrumentsOf(db: VarveReads): Instruments {
   const { view, reads } = readersOf(db)
-  const engine = view instanceof Engine ? view : null
+  // By what it has: a program may have the package twice, as modules and as CommonJS.
+  const engine = 'flusher' in view ? (view as unknown as Engine) : null
   return {
     clock: view.clock, get: reads.latency, step: view.iterators.steps, commit: engine?.pipeline.writer.latency ?? null,
     subscribe: (listener) => engine?.setup.events.subscribe(listener) ?? (() => undefined),

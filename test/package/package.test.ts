@@ -262,6 +262,27 @@ test('both builds in one process know what the other has open, and share its thr
   ])
 })
 
+const tracedByOther = `
+import { createRequire } from 'node:module'
+import { Varve } from 'varve'
+const { instrument } = createRequire(import.meta.url)('varve/otel')
+const spans = []
+const tracer = { startSpan: (name) => { spans.push(name); return { setStatus() {}, end() {} } } }
+const db = await Varve.open('traced')
+const end = instrument(db, { tracer, everyCall: true, slowMs: 0 })
+await db.put('a', 'b')
+await db.get('a')
+await db.flush()
+end()
+await db.close()
+console.log([...new Set(spans)].sort().join())
+`
+
+test('a database of one build is traced whole by the other', () => {
+  write('traced-by-other.mjs', tracedByOther)
+  assert.equal(node(['traced-by-other.mjs']).trim(), 'varve commit,varve flush,varve get')
+})
+
 // From Node 26 on the permission model forbids every form of fsync, and a database cannot do without.
 const majorVersion = Number(process.versions.node.split('.')[0])
 
