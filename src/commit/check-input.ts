@@ -53,7 +53,7 @@ function wrongType(what: string, given: unknown): VarveError {
   const type = given === null ? 'null' : typeof given
   const message = `the ${what} must be a string or a Uint8Array, not ${type}`
   if (type === 'undefined') return invalidArgument(message)
-  return invalidArgument(message, "a view takes keys and values of other types: db.view({ key: 'utf8', value: 'json' })")
+  return invalidArgument(message, "a view takes other keys and values: db.view({ key: 'utf8', value: 'json' })")
 }
 
 function keyTooLarge(bytes: number): VarveError {

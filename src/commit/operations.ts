@@ -42,7 +42,8 @@ export function operationOf(kind: number): Operation {
 /** The operation that a caller names. Throws INVALID_ARGUMENT with `index`, its place in the batch. */
 export function operationNamed(type: unknown, index: number): Operation {
   for (let i = 0; i < OPERATIONS.length; i++) if (OPERATIONS[i]!.type === type) return OPERATIONS[i]!
-  const given = typeof type === 'string' ? JSON.stringify(type.slice(0, 80)) : type === undefined ? 'undefined' : `a ${typeof type}`
+  const kind = type === undefined ? 'undefined' : `a ${typeof type}`
+  const given = typeof type === 'string' ? JSON.stringify(type.slice(0, 80)) : kind
   const names = OPERATIONS.map((operation) => `'${operation.type}'`).join(', ')
   throw invalidArgument(`the type of operation ${index} must be one of ${names}, not ${given}`)
 }

@@ -53,7 +53,9 @@ async function subjectsOf(what: Varve | readonly Varve[] | string): Promise<Subj
   return all.map((db) => {
     // By what it has: a program may have the package twice, as modules and as CommonJS.
     const isDatabase = typeof db === 'object' && db !== null && readersOf(db as Varve).view !== undefined
-    if (!isDatabase) throw invalidArgument('inspect takes open databases, or the path of a directory', OPEN_DATABASE_HINT)
+    if (!isDatabase) {
+      throw invalidArgument('inspect takes open databases, or the path of a directory', OPEN_DATABASE_HINT)
+    }
     const subject = new Subject(db as Varve, false)
     subject.view.checkReadable()
     return subject

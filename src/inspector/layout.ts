@@ -143,7 +143,8 @@ const PAGES: Readonly<Record<string, PageLayout>> = {
       isEager: true,
     tiles: [
       'Now: {writeStall.state} / {writeStall.reason}', 'Stalls: {writeStall.stallCount|n} / since the open',
-      'Time lost: {writeStall.totalMs|m} / stops, and delays while slow', 'Calls that wait: {writeStall.waitingCount|n}',
+      'Time lost: {writeStall.totalMs|m} / stops, and delays while slow',
+      'Calls that wait: {writeStall.waitingCount|n}',
     ],
     charts: [LOST],
     tables: [

@@ -42,7 +42,9 @@ export function nowView(watch: Watch): object {
 }
 
 /** How the sentence is coloured. */
-function moodOf({ database: { state, isReadOnly }, writeStall }: Stats, busy: number): 'good' | 'warn' | 'bad' | 'soft' {
+function moodOf(
+  { database: { state, isReadOnly }, writeStall }: Stats, busy: number,
+): 'good' | 'warn' | 'bad' | 'soft' {
   if (isReadOnly || state === 'CLOSED') return 'soft'
   if (state === 'READ_ONLY' || state === 'FAILED' || writeStall.state === 'stopped') return 'bad'
   return state === 'DEGRADED' || writeStall.state === 'slow' || busy > THREAD_SHARE ? 'warn' : 'good'
@@ -73,7 +75,7 @@ function limitText(stats: Stats, before: readonly number[] | undefined,
   // This comes before syncs: what waits for the thread makes them look long, too.
   if (busy > THREAD_SHARE) {
     const share = `${Math.round(100 * busy)} %`
-    return `The program's thread is busy for ${share} of the time: calls wait for their turn on it. A profiler says why.`
+    return `The program's thread is busy for ${share} of the time: calls wait for it. A profiler says why.`
   }
   if (written === 0) return 'Nothing is being written.'
   if (ms > 0 && syncMs / ms > SYNC_SHARE) {

@@ -1,4 +1,4 @@
-/** Something else in the place of a database, of statistics or of a value is refused, and the error says what to give. */
+/** What is no database, no statistics and no value is refused, and the error says what to give. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BlobCache } from '../../src/blob-cache.js'
