@@ -139,7 +139,7 @@ function collectTests() {
 }
 
 /** Files in one process, so that as many starts are saved. */
-const GROUP_MAX = 10
+const GROUP_MAX = 14
 const GROUPED = [
   'bench/', 'scripts/', 'src/', 'test/api/', 'test/blob-cache/', 'test/contract/', 'test/crash/', 'test/fate/', 'test/fault/',
   'test/format/', 'test/golden/', 'test/ingest/', 'test/level/', 'test/metrics/', 'test/model/', 'test/otel/', 'test/repair/',

@@ -17,6 +17,7 @@ import type { Scenario } from '../support/crash/crash-scenarios.js'
 import { CrashSweep } from '../support/crash/crash-sweep.js'
 import { DIR } from '../support/model/workload.js'
 import { leaveOutRunnerHooks } from '../support/harness/runner-hooks.js'
+import { heavyTest } from '../support/harness/share.js'
 
 leaveOutRunnerHooks()
 
@@ -48,7 +49,7 @@ async function findFailure(
 for (const [mode, classes] of Object.entries({ strict, fast })) {
   for (const dropped of classes) {
     // WAL-6 among them: a log's header and its name.
-    test(`the sweep sees that a sync is missing: ${dropped}, ${mode} mode`, async (t) => {
+    heavyTest(`the sweep sees that a sync is missing: ${dropped}, ${mode} mode`, async (t) => {
       const programs = dropped.startsWith('compaction') ? compactions : flushes
       const { found, dropCount } = await findFailure(mutantWithout(dropped, DIR), programs, mode === 'strict')
       assert.ok(dropCount > 0, 'such syncs happen')

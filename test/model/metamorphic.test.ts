@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { numberFromEnv } from '../support/crash/crash-run.js'
 import { checkSeed, configurations, shrink } from '../support/model/metamorphic.js'
+import { heavyTest } from '../support/harness/share.js'
 import { leaveOutRunnerHooks } from '../support/harness/runner-hooks.js'
 
 leaveOutRunnerHooks()
@@ -12,7 +13,7 @@ const SEEDS = 2
 const CALLS = 300
 
 for (const configuration of configurations) {
-  test(`the same answers: ${configuration.name}`, async () => {
+  heavyTest(`the same answers: ${configuration.name}`, async () => {
     for (let seed = first; seed < first + SEEDS; seed++) await checkSeed(seed, CALLS, [configuration])
   })
 }

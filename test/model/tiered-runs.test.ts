@@ -4,7 +4,6 @@
  * takes more than a part. No tables are made: a merge gives tables of the bytes that it read, evenly over its keys.
  */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
 import type { TableFacts } from '../../src/base/index.js'
 import { applyEdit, emptyVersion, extentOfTables } from '../../src/manifest/index.js'
 import type { Version } from '../../src/manifest/index.js'
@@ -12,6 +11,7 @@ import { createPicker, editOf, inputTables, reservationOf, totalBytes } from '..
 import type { CompactionPick, CompactionSettings, CompactionStyle } from '../../src/pick/index.js'
 import { keyOf } from '../../bench/simulation/simulated-tables.js'
 import { sampleTable } from '../support/samples/manifest-samples.js'
+import { heavyTest } from '../support/harness/share.js'
 import { smallSettings } from '../support/scenes/pick-scene.js'
 
 const TICKS = 2000
@@ -131,7 +131,7 @@ class Store {
 for (const style of ['tiered', 'lazy'] as const) {
   for (const slots of [1, 3]) {
     for (const speed of [6, 12, 40]) {
-      test(`C5, C6, C8: ${style}, compactions ${speed} times as fast as writes, ${slots} at a time`, (t) => {
+      heavyTest(`C5, C6, C8: ${style}, compactions ${speed} times as fast as writes, ${slots} at a time`, (t) => {
         const store = new Store(style, speed, slots)
         for (let at = 1; at <= TICKS; at++) store.tick(at)
         const { report } = store

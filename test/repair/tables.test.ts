@@ -11,7 +11,7 @@ import { readExport } from '../support/samples/read-export.js'
 import { keyOf, makeLayers, outlineOf } from '../support/databases/two-layers.js'
 import type { Layers } from '../support/databases/two-layers.js'
 import { takeImage } from '../support/databases/vfs-image.js'
-import { drawn } from '../support/harness/share.js'
+import { drawn, heavyTest } from '../support/harness/share.js'
 import { flipped, repairAndCheck, TARGET, without } from '../support/model/repair-law.js'
 
 const LAYOUTS: Record<string, VarveOptions> = {
@@ -151,7 +151,7 @@ test('a repair of a repair is the same database', async () => {
   await db.close()
 })
 
-test('one lost block of a large table: 99.9 % are served', async (t) => {
+heavyTest('one lost block of a large table: 99.9 % are served', async (t) => {
   const made = await makeLayers(120_000, { blockSize: 4096 })
   const { index } = outlineOf(made.image, made.newer)
   const { share } = await repairAndCheck(
