@@ -111,7 +111,8 @@ export class Varve extends VarveReads {
    */
   static async backup(db: Varve, set: string, options?: BackupOptions): Promise<BackupResult> {
     if (!(db instanceof Varve)) {
-      throw invalidArgument('the first argument must be an open database', OPEN_DATABASE_HINT)
+      const form = 'of this same Varve: import and require give one each'
+      throw invalidArgument(`the first argument must be an open database ${form}`, OPEN_DATABASE_HINT)
     }
     return backUpDatabase(db.readView, set, options)
   }
