@@ -11,7 +11,8 @@ export type Tools = typeof import('./tools.js')
 /** Loads the tools, or gives them when that was done before. Rejects with IO_ERROR. */
 export async function loadTools(): Promise<Tools> {
   try {
-    return await import('./tools.js')
+    // A bundle by webpack has them inside, as those of others do: nobody copies a second file along.
+    return await import(/* webpackMode: "eager" */ './tools.js')
   } catch (error) {
     throw new VarveError('IO_ERROR', `a part of this package could not be loaded: ${String(error)}`, {
       cause: error, hint: 'the files of the package must stay as they are while a program runs',

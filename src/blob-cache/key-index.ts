@@ -66,7 +66,7 @@ export class KeyIndex {
     const location = vfs.join(dir, FOLDER)
     const open = async () => {
       // Who keeps no key index does not load the engine of the database.
-      const { Varve } = await import('../api/index.js')
+      const { Varve } = await import(/* webpackMode: "eager" */ '../api/index.js')
       return Varve.open(location, { memoryBudget: MEMORY_BYTES, valueThreshold: 0, components: { vfs, clock, random } })
     }
     try {
