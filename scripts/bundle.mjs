@@ -154,5 +154,9 @@ async function asCommonJs(text) {
     format: 'cjs', platform: 'node', target, legalComments: 'none', supported: { 'dynamic-import': false },
   })
   // A module is always strict.
-  return `"use strict";\n${code.replace(/require\("(\.\/[\w-]+)\.js"\)/g, 'require("$1.cjs")')}`
+  // A word for webpack may stand in front of the name of what is loaded late; here it means nothing.
+  const named = code.replace(/require\(\s*(?:\/\*[^*]*\*\/\s*)?"(\.\/[\w-]+)\.js"\s*\)/g, 'require("$1.cjs")')
+  const left = /"\.\/[\w-]+\.js"/.exec(named)
+  if (left !== null) throw new Error(`a CommonJS file of lib/ names the module ${left[0]}`)
+  return `"use strict";\n${named}`
 }

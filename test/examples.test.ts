@@ -77,6 +77,13 @@ const examples: Record<string, () => void> = {
     'first build: 2 steps run, 2 outputs', 'again: 0 steps run, 2 outputs', 'one file changed: 1 steps run, 2 outputs',
     'another version of the tool: 2 steps run, 2 outputs', 'after a purge: 2 steps run, 2 outputs',
   ]),
+  'keyv-memo.js': () => assert.deepEqual(run('keyv-memo.js'), [
+    'first run: Tokyo, 3 lookups, report 2', 'second run: Tokyo, 3 lookups, report 4', 'forgotten: Tokyo, 4 lookups',
+  ]),
+  'unstorage-notes.js': () => assert.deepEqual(run('unstorage-notes.js'), [
+    'in memory: drafts:tuesday pictures:monday', 'on disk: drafts:tuesday pictures:monday',
+    "after a restart: { title: 'Plan, again', lines: 3 }", 'expired: null', 'left: []',
+  ]),
   'queue.js': () => {
     const lines = run('queue.js', '30000')
     assert.match(lines.at(-2)!, /^popped 30000: \d+ k items\/s, front found behind \d+ deleted keys$/)
