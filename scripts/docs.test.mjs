@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { it } from 'node:test'
 import { API_PAGE, apiReport } from './api-report.mjs'
-import { anchorsOf, deadLinks, linksIn, pages } from './links.mjs'
+import { anchorsOf, deadLinks, linksIn, pages, withoutBlocks } from './links.mjs'
 import { REFERENCE_PAGE, referencePage } from './reference-page.mjs'
 import { root } from './source-tree.mjs'
 import { STATS_PAGE, statsPage } from './stats-page.mjs'
@@ -65,4 +65,15 @@ it('a link that leads nowhere is found', () => {
     'docs/x.md: pictures/no.png', 'docs/x.md: faq.md#no',
   ])
   assert.deepEqual(deadLinks('docs/x.md', '[x](#twice)'), ['docs/x.md: #twice'])
+})
+
+it('no page says a sentence twice, as two changes of one place do that were put together by lines', () => {
+  const made = [STATS_PAGE, API_PAGE, REFERENCE_PAGE]
+  for (const page of pages().filter((page) => !made.includes(page))) {
+    const text = withoutBlocks(readFileSync(path.join(root, page), 'utf8'))
+    const lines = text.split('\n').map((line) => line.trim()).filter((line) => line.length > 50 && !line.startsWith('|'))
+    assert.deepEqual(lines.filter((line, i) => lines.indexOf(line) !== i), [], page)
+    const subjects = lines.filter((line) => line.startsWith('- ')).map((line) => line.slice(0, 40))
+    assert.deepEqual(subjects.filter((subject, i) => subjects.indexOf(subject) !== i), [], page)
+  }
 })

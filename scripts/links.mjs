@@ -12,7 +12,7 @@ export function pages() {
 }
 
 /** Text in which code is not taken for headings or links. @param {string} text */
-function withoutBlocks(text) {
+export function withoutBlocks(text) {
   return text.replace(/^```[\s\S]*?^```$/gm, '')
 }
 
