@@ -14,7 +14,7 @@ import type { ImportCall, ImportFormat, ImportReport } from './import-call.js'
 import { ImportSieve, streamEntries } from './import-entries.js'
 import { inputOf, knowInput, openInputFile } from './import-source.js'
 import type { KnownInput } from './import-source.js'
-import { findImportTarget } from './import-target.js'
+import { findImportTarget, finishTarget, makeUnfinished } from './import-target.js'
 import { levelEntries } from './level-source.js'
 
 /** What is read: a stream, or the directory of another database. */
@@ -76,11 +76,11 @@ async function importFrom(origin: Origin, target: string, call: ImportCall): Pro
   }
   const fresh = await findImportTarget(vfs, target, options)
   try {
-    await fresh.make()
+    await makeUnfinished(fresh)
     const engine = await openEngine(fresh.dir, vfs, { ...options, createIfMissing: true, errorIfExists: true })
     const done = await closing(engine, () => load(engine, origin, call))
     call.abort?.check()
-    await fresh.takeName()
+    await finishTarget(fresh)
     return done
   } catch (error) {
     await fresh.abandon()

@@ -135,17 +135,19 @@ test('E6: after any crash an import into a database has happened, or it has not'
   })
 })
 
-test('E6: what killed imports have left goes with the next one, but not what somebody has open', async () => {
+test('E6: what killed imports have left goes with the next one, but nothing of somebody else', async () => {
   const location = newDirectory()
   const source = await sourceOf(entriesOf('a', 3))
-  const [left, held] = [`${location}.tmp.1.1`, `${location}.tmp.1.2`]
-  await (await Varve.open(left)).close()
+  const [left, held, own] = [`${location}.tmp.1.1`, `${location}.tmp.1.2`, `${location}.tmp.1.5`]
+  for (const dir of [left, own]) await (await Varve.open(dir)).close()
   const other = await Varve.open(held)
+  for (const dir of [left, held]) writeFileSync(`${dir}/import.unfinished`, '')
   mkdirSync(`${location}.tmp.1.3`)
   mkdirSync(`${location}.tmp.1.4`)
   writeFileSync(`${location}.tmp.1.4/mine`, '')
   await Varve.import(location, [source])
   const names = readdirSync(path.dirname(location)).sort()
-  assert.deepEqual(names, ['db', 'db.tmp.1.2', 'db.tmp.1.4'])
+  assert.deepEqual(names, ['db', 'db.tmp.1.2', 'db.tmp.1.4', 'db.tmp.1.5'])
+  assert.ok(!readdirSync(location).includes('import.unfinished'))
   await other.close()
 })
