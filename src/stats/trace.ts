@@ -68,16 +68,28 @@ export function isTraced(channels: TraceChannels | null): channels is TraceChann
     channels.asyncEnd.hasSubscribers || channels.error.hasSubscribers)
 }
 
-/** Makes a call and tells of it. A promise that it gives is followed; the caller gets one that settles behind it. */
-export function traceCall<C extends TraceContext, T>(
+/** Makes a call that blocks, and tells of it. What it gives is nobody's but the caller's, and may be anything. */
+export function traceBlocking<C extends TraceContext, T>(
   channels: TraceChannels, context: C, call: () => T, note: (context: C, result: unknown) => void,
 ): T {
+  return traceCall(channels, context, () => {
+    const result = call()
+    note(context, result)
+    return result
+  })
+}
+
+/** Makes a call that gives a promise, and follows it. The caller gets one that settles behind it. */
+export function tracePromise<C extends TraceContext>(
+  channels: TraceChannels, context: C, call: () => Promise<unknown>, note: (context: C, result: unknown) => void,
+): Promise<unknown> {
+  return traceCall(channels, context, () => followed(channels, context, call(), note))
+}
+
+function traceCall<T>(channels: TraceChannels, context: TraceContext, call: () => T): T {
   return channels.start.runStores(context, () => {
     try {
-      const result = call()
-      if (isPromise(result)) return followed(channels, context, result, note) as T
-      note(context, result)
-      return result
+      return call()
     } catch (error) {
       tellError(channels, context, error)
       throw error
@@ -106,8 +118,4 @@ async function followed<C extends TraceContext>(
 function tellError(channels: TraceChannels, context: TraceContext, error: unknown): void {
   context.error = error
   channels.error.publish(context)
-}
-
-function isPromise(result: unknown): result is Promise<unknown> {
-  return typeof (result as { then?: unknown } | null | undefined)?.then === 'function'
 }

@@ -4,7 +4,7 @@
  * Owns: those listeners. Thread: main.
  */
 import { callContained, systemClock } from '../base/index.js'
-import { isTraced, JOB_CHANNELS, traceCall } from './trace.js'
+import { isTraced, JOB_CHANNELS, tracePromise } from './trace.js'
 import type { TraceContext } from './trace.js'
 
 /** What subscribers of `varve:job` get. */
@@ -53,7 +53,7 @@ export function traceJobs(
       const subject = subjectOf(this, first)
       const context: JobCallContext = { db: locationOf(subject), op: name, startMs: systemClock.nowMs() }
       const call = (): Promise<unknown> => timed(context, subject, () => method.call(this, first, second, third))
-      return channels === null ? call() : traceCall(channels, context, call, () => undefined)
+      return channels === null ? call() : tracePromise(channels, context, call, () => undefined)
     }
     Object.defineProperty(traced, 'name', { value: name })
     Object.defineProperty(traced, 'length', { value: method.length })

@@ -3,7 +3,7 @@
  * stands around the whole call, before the database's state is looked at: a subscriber may use the database.
  * Thread: main. No state.
  */
-import { isTraced, traceCall } from './trace.js'
+import { isTraced, traceBlocking, tracePromise } from './trace.js'
 import type { TraceChannels, TraceContext } from './trace.js'
 
 /** What subscribers of `varve:read` and `varve:write` get. */
@@ -27,7 +27,10 @@ type Method = (this: unknown, ...args: unknown[]) => unknown
 
 const nothing = (): void => undefined
 
-/** Replaces methods of a prototype. Where the platform has no channels they stay as they are. */
+/**
+ * Replaces methods of a prototype: one whose name ends in Sync gives what it found, any other one a promise. Where the
+ * platform has no channels they stay as they are.
+ */
 export function traceMethods<T extends object>(
   prototype: T, channels: TraceChannels | null, place: (owner: T) => string, methods: Record<string, TracedMethod>,
 ): void {
@@ -37,7 +40,8 @@ export function traceMethods<T extends object>(
     const tellOf = (owner: unknown, args: [unknown, unknown, unknown]): unknown => {
       const context: CallContext = { db: place(owner as T), op }
       describe(context, args[0], args[1])
-      return traceCall(channels, context, () => method.apply(owner, args), note)
+      if (name.endsWith('Sync')) return traceBlocking(channels, context, () => method.apply(owner, args), note)
+      return tracePromise(channels, context, () => method.apply(owner, args) as Promise<unknown>, note)
     }
     // Nothing is made here while nobody listens: the parameters have names, since a list of the rest would be made in
     // each call, and no function stands inside that uses them, since their places would be.

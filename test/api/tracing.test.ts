@@ -289,3 +289,16 @@ test('where the platform has no channels nothing is traced, and all works', asyn
     await db.close()
   `), '118 put 1\n')
 })
+
+test('a value of a codec that can be awaited is given as it is, whether or not somebody listens', async () => {
+  interface Lazy { then(done: (text: string) => void): void }
+  const decode = (text: string): Lazy => ({ then: (done) => done(text) })
+  const lazy = db.view<string, Lazy>({ key: 'utf8', value: { format: 'utf8', encode: () => 'text', decode } })
+  await lazy.put('lazy', decode(''))
+  assert.equal(typeof lazy.getSync('lazy')!.then, 'function')
+  const { steps, end } = listen('read')
+  const given: unknown = lazy.getSync('lazy')
+  end()
+  assert.ok(!(given instanceof Promise), 'a call that blocks gives no promise')
+  assert.deepEqual(steps(), ['get start', 'get end'])
+})
