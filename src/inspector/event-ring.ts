@@ -59,10 +59,9 @@ export class EventRing {
   }
 
   /** Events above this number, oldest first; `isWhole` is false when some of them are gone. */
-  after(id: number, count = EVENTS_MAX): { events: readonly ToldEvent[]; isWhole: boolean } {
+  after(id: number): { events: readonly ToldEvent[]; isWhole: boolean } {
     const kept = this.events.slice(-EVENTS_MAX)
-    const events = kept.filter((event) => event.id > id).slice(-count)
-    return { events, isWhole: id >= (kept[0]?.id ?? this.nextId) - 1 }
+    return { events: kept.filter((event) => event.id > id), isWhole: id >= (kept[0]?.id ?? this.nextId) - 1 }
   }
 
   /** How long syncs of logs took since the inspector began. */

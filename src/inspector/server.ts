@@ -192,6 +192,8 @@ export class InspectorServer {
     const stream = new EventStream(watch, response, Number.isSafeInteger(last) && last >= 0 ? last : 0)
     this.streams.set(stream, watch)
     response.on('close', () => this.streams.delete(stream))
+    // Nobody tells of that any more.
+    if (watch.subject.isClosed) stream.finish()
   }
 
   private json(response: ServerResponse, value: object): void {

@@ -1,12 +1,11 @@
 /**
  * What: one stream of events to one page: samples as they are taken, events of the database a quarter of a second
- * together. A page that does not read is cut off when 256 KiB wait for it.
- * Owns: what waits to be sent. Thread: main.
+ * together, and no more than some hundreds of them at once. A page that does not read is cut off when 256 KiB wait.
+ * Owns: how far the page has been told. Events wait in the ring (event-ring.ts). Thread: main.
  */
 import type { ServerResponse } from 'node:http'
 import type { Timer } from '../base/index.js'
 import type { Stats } from '../stats/index.js'
-import type { ToldEvent } from './event-ring.js'
 import type { Looker, Watch } from './watch.js'
 
 const BACKLOG_BYTES_MAX = 256 * 1024
@@ -25,7 +24,8 @@ function badgeOf({ database: { state, isReadOnly }, writeStall }: Stats): { text
 export class EventStream implements Looker {
   private readonly watch: Watch
   private readonly response: ServerResponse
-  private waiting: ToldEvent[] = []
+  /** The number of the last event that was sent. */
+  private sentId: number
   private timer: Timer | null = null
   private readonly stopLooking: () => void
 
@@ -33,9 +33,9 @@ export class EventStream implements Looker {
   constructor(watch: Watch, response: ServerResponse, lastId: number) {
     this.watch = watch
     this.response = response
-    const { events, isWhole } = watch.events.after(lastId, EVENTS_AT_ONCE_MAX)
-    this.send('hello', { isWhole, lastId: watch.events.lastId })
-    if (events.length > 0) this.send('events', events, events.at(-1)!.id)
+    this.sentId = Math.min(lastId, watch.events.lastId)
+    this.send('hello', { isWhole: watch.events.after(this.sentId).isWhole })
+    this.sendEvents()
     this.stopLooking = watch.look(this)
     response.on('close', () => this.end())
   }
@@ -44,25 +44,31 @@ export class EventStream implements Looker {
     this.send('sample', { row, badge: badgeOf(this.watch.stats) })
   }
 
-  onEvent(event: ToldEvent): void {
-    this.waiting.push(event)
-    if (this.waiting.length > EVENTS_AT_ONCE_MAX) this.waiting.shift()
-    this.timer ??= this.watch.subject.clock.after(GATHER_MS, () => this.sendEvents())
+  onEvent(): void {
+    this.sendLater()
   }
 
   /** Tells the page that the database is closed, and ends. */
   finish(): void {
-    this.sendEvents()
+    while (this.sentId < this.watch.events.lastId) this.sendEvents()
     this.send('closed', {})
     this.end()
+  }
+
+  private sendLater(): void {
+    this.timer ??= this.watch.subject.clock.after(GATHER_MS, () => this.sendEvents())
   }
 
   private sendEvents(): void {
     this.timer?.cancel()
     this.timer = null
-    const events = this.waiting
-    this.waiting = []
-    if (events.length > 0) this.send('events', events, events.at(-1)!.id)
+    const { events, isWhole } = this.watch.events.after(this.sentId)
+    if (events.length === 0) return
+    if (!isWhole) this.send('hello', { isWhole })
+    const sent = events.slice(0, EVENTS_AT_ONCE_MAX)
+    this.sentId = sent.at(-1)!.id
+    this.send('events', sent, this.sentId)
+    if (sent.length < events.length) this.sendLater()
   }
 
   private send(type: string, data: unknown, id?: number): void {
