@@ -25,6 +25,12 @@ test('the page is small', () => {
   assert.ok(lines <= 1100, `${lines} lines`)
 })
 
+test('a number of bytes is never 1,024 of a unit', async () => {
+  const { bytes } = await import(new URL('dom.js', dir).href) as { bytes(n: number): string }
+  assert.deepEqual([0, 1023, 1024, 2 ** 20 - 1, 2 ** 20, 1023.4 * 2 ** 20, 2 ** 30 - 1, 2 ** 50].map(bytes),
+    ['0 B', '1,023 B', '1.0 KiB', '1.0 MiB', '1.0 MiB', '1,023 MiB', '1.0 GiB', '1,024 TiB'])
+})
+
 test('every colour can be seen on what lies behind it, in both modes', () => {
   const style = files.find(({ name }) => name === 'style.css')!.text
   const [light, dark] = [...style.matchAll(/:root \{([^}]*)\}/g)].map(([, rules]) =>

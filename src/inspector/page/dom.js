@@ -17,7 +17,7 @@ const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
 export const num = (n) => whole.format(n)
 export function bytes(n) {
   let unit = 0
-  while (Math.abs(n) >= 1024 && unit < 4) [n, unit] = [n / 1024, unit + 1]
+  while (Math.abs(n) >= 1023.5 && unit < 4) [n, unit] = [n / 1024, unit + 1]
   return `${unit === 0 || n >= 100 ? num(n) : n.toFixed(1)} ${['B', 'KiB', 'MiB', 'GiB', 'TiB'][unit]}`
 }
 export function ms(n) {
