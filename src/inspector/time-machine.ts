@@ -67,6 +67,13 @@ export class TimeMachine {
     return this.notes.length
   }
 
+  /** Waits until the walk has come to this group, or to its end. */
+  async whenAt(group: number): Promise<void> {
+    while (!this.isDone && this.groupCount < group) {
+      await new Promise<void>((resolve) => this.clock.defer(resolve))
+    }
+  }
+
   /** Walks for a while, and goes on in a later turn. */
   private walk(frames: Generator<ManifestFrame>, tables: Tables): void {
     const endMs = this.clock.nowMs() + STEP_MS

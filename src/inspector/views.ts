@@ -18,13 +18,19 @@ const MACHINE_MS = 60_000
 /** A larger answer is refused. */
 const ANSWER_BYTES_MAX = 1 << 20
 
+/** A time machine, and when somebody asked for it last. */
+interface Machine {
+  readonly made: Promise<TimeMachine>
+  askedMs: number
+}
+
 type View = (watch: Watch, query: URLSearchParams) => object | Promise<object>
 
 export class Views {
   private readonly watch: Watch
   private readonly showsValues: boolean
   private readonly answers = new Map<string, { text: Promise<string>; endMs: number }>()
-  private machine: { made: Promise<TimeMachine>; askedMs: number } | null = null
+  private machine: Machine | null = null
   private readonly named: Readonly<Record<string, View>> = {
     now: nowView,
     samples: ({ samples }, query) => ({ rows: samples.after(numberIn(query, 'since', 0)) }),
@@ -51,7 +57,11 @@ export class Views {
     },
     history: async (_watch, query) => (await this.timeMachine(query.has('anew'))).overview(),
     group: async (_watch, query) => {
-      return (await this.timeMachine(false)).at(numberIn(query, 'group', 1), numberIn(query, 'beside', 0))
+      const [group, beside] = [numberIn(query, 'group', 1), numberIn(query, 'beside', 0)]
+      const machine = await this.timeMachine(false)
+      // The page may ask for a group that it knows of a machine that has gone since.
+      await machine.whenAt(Math.max(group, beside))
+      return machine.at(group, beside)
     },
   }
 
@@ -89,22 +99,28 @@ export class Views {
     const { clock, vfs, dir } = subject
     if (isAnew || this.machine === null) {
       const fileNum = this.watch.stats.manifest.fileNum
-      this.machine = { made: TimeMachine.begin(vfs, dir, { fileNum, clock }), askedMs: clock.nowMs() }
-      this.machine.made.catch(() => (this.machine = null))
-      this.planEnd()
+      const machine: Machine = { made: TimeMachine.begin(vfs, dir, { fileNum, clock }), askedMs: clock.nowMs() }
+      this.machine = machine
+      machine.made.catch(() => this.drop(machine))
+      this.planEnd(machine)
     }
     this.machine.askedMs = clock.nowMs()
     return this.machine.made
   }
 
   /** Lets the manifest go when nobody has asked for it for a while. */
-  private planEnd(): void {
+  private planEnd(machine: Machine): void {
     const { clock } = this.watch.subject
     clock.after(MACHINE_MS, () => {
-      if (this.machine === null) return
-      if (clock.nowMs() - this.machine.askedMs >= MACHINE_MS) this.machine = null
-      else this.planEnd()
+      if (this.machine !== machine) return
+      if (clock.nowMs() - machine.askedMs >= MACHINE_MS) this.drop(machine)
+      else this.planEnd(machine)
     })
+  }
+
+  /** Lets a machine go, unless another one has taken its place. */
+  private drop(machine: Machine): void {
+    if (this.machine === machine) this.machine = null
   }
 }
 

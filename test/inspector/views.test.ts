@@ -17,11 +17,13 @@ import { EventRing, inspect, LaneBook, LAYOUT, TimeMachine } from '../../src/ins
 import type { Inspection, Lane } from '../../src/inspector/index.js'
 import { nowView } from '../../src/inspector/now-view.js'
 import { SAMPLE_FIELDS } from '../../src/inspector/samples.js'
+import { Views } from '../../src/inspector/views.js'
 import type { Watch } from '../../src/inspector/watch.js'
 import { emptyStats } from '../../src/stats/index.js'
 import type { EngineEvent, FlushStageName, Stats } from '../../src/stats/index.js'
 import { MemoryVfs, NodeVfs } from '../../src/vfs/index.js'
 import { newDirectory } from '../support/databases/databases.js'
+import { HandClock } from '../support/fakes/hand-clock.js'
 import { ask, pageHeaders, portOf, signIn, view } from './ask.js'
 
 const runtime = mkdtempSync(path.join(tmpdir(), 'varve-runtime-'))
@@ -322,6 +324,34 @@ describe('the time machine', () => {
     assert.throws(() => machine.at(1, group + 1), { code: 'INVALID_ARGUMENT' })
     assert.equal(group, machine.groupCount)
     assert.throws(() => machine.at(group + 1), { code: 'INVALID_ARGUMENT' })
+    await db.close()
+  })
+
+  it('is made anew for who asks for a group after a while, and walks that far first', async () => {
+    const vfs = new MemoryVfs()
+    const db = await Varve.open('/db', { ...SMALL, components: { vfs } })
+    await write(db, 4000)
+    const clock = new HandClock()
+    // Time passes with each look at it, so that a step of the walk is a few groups.
+    const passing = Object.assign(clock, { nowMs: () => (elapsedMs += 3) })
+    let elapsedMs = 0
+    const { manifest } = db.stats()
+    const watch = { stats: { manifest }, subject: { vfs, dir: db.location, clock: passing } } as unknown as Watch
+    const views = new Views(watch, false)
+    const asked = async (name: string, query = ''): Promise<Found> => {
+      let isAnswered = false
+      const answer = views.answer(name, new URLSearchParams(query)).finally(() => (isAnswered = true))
+      answer.catch(() => undefined)
+      for (let i = 0; !isAnswered && i < 1000; i++) await clock.turn()
+      return JSON.parse(await answer) as Found
+    }
+    let { groups, isDone } = await asked('history')
+    while (!isDone) ({ groups, isDone } = await asked('history'))
+    assert.ok(Number(groups) > 8)
+    await clock.advance(200_000)
+    const { group } = await asked('group', `group=${groups}`)
+    assert.equal(group, groups)
+    await assert.rejects(asked('group', `group=${Number(groups) + 1}`), { code: 'INVALID_ARGUMENT' })
     await db.close()
   })
 })
