@@ -77,7 +77,7 @@ export class HeatBook {
 
   private period(nowMs: number): Period {
     const last = this.periods.at(-1)
-    if (last !== undefined && nowMs - last.t < PERIOD_MS) return last
+    if (last !== undefined && Math.abs(nowMs - last.t) < PERIOD_MS) return last
     const bounds = this.columns([])
     const fresh: Period = { t: nowMs, bounds, counts: bounds.map(() => 0) }
     this.periods.push(fresh)
@@ -89,12 +89,13 @@ export class HeatBook {
   picture(what: 'writes' | 'reads'): object {
     const stretches = what === 'writes' ? this.flushed : this.periods.flatMap(stretchesOf)
     const bounds = this.columns(stretches)
-    const firstMs = stretches[0]?.t ?? 0
-    const lastMs = stretches.at(-1)?.t ?? 0
+    // Not those of the first and the last stretch: the clock may have been set back between them.
+    const firstMs = stretches.reduce((first, { t }) => Math.min(first, t), Infinity)
+    const lastMs = stretches.reduce((last, { t }) => Math.max(last, t), 0)
     const stepMs = Math.max(what === 'writes' ? 1000 : PERIOD_MS, (lastMs - firstMs) / (ROWS_MAX - 1))
     const count = stretches.length === 0 ? 0 : Math.floor((lastMs - firstMs) / stepMs) + 1
     const cells = Array.from({ length: count }, () => bounds.map(() => 0))
-    for (const each of stretches) spread(each, bounds, cells[Math.max(0, Math.floor((each.t - firstMs) / stepMs))]!)
+    for (const each of stretches) spread(each, bounds, cells[Math.floor((each.t - firstMs) / stepMs)]!)
     return {
       keys: bounds.map(keyText), text: TEXTS[what], none: NOTHING[what],
       rows: cells.map((row, i) => ({ t: firstMs + i * stepMs, cells: row.map(Math.round) })).reverse(),

@@ -13,8 +13,9 @@ import type { VarveOptions } from '../../src/api/index.js'
 import { runAsync, systemClock } from '../../src/base/index.js'
 import { ManifestHistory } from '../../src/manifest/index.js'
 import type { Version } from '../../src/manifest/index.js'
-import { EventRing, inspect, LaneBook, LAYOUT, TimeMachine } from '../../src/inspector/index.js'
+import { EventRing, inspect, LaneBook, LAYOUT, Subject, TimeMachine } from '../../src/inspector/index.js'
 import type { Inspection, Lane } from '../../src/inspector/index.js'
+import { HeatBook } from '../../src/inspector/heat.js'
 import { nowView } from '../../src/inspector/now-view.js'
 import { SAMPLE_FIELDS } from '../../src/inspector/samples.js'
 import { Views } from '../../src/inspector/views.js'
@@ -352,6 +353,34 @@ describe('the time machine', () => {
     const { group } = await asked('group', `group=${groups}`)
     assert.equal(group, groups)
     await assert.rejects(asked('group', `group=${Number(groups) + 1}`), { code: 'INVALID_ARGUMENT' })
+    await db.close()
+  })
+})
+
+describe('heat', () => {
+  it('has a row for each time, also when the clock was set back meanwhile', async () => {
+    const db = await open({ compaction: { style: 'none' } })
+    const heat = new HeatBook(new Subject(db, false).engine!)
+    for (let i = 0; i < 3; i++) {
+      await db.put(`key ${i}`, 'value')
+      await db.flush()
+    }
+    const tables = new Subject(db, false).version.levels[0]!.tables.map(({ fileNum }) => fileNum).reverse()
+    const times = [100_000, 900_000, 50_000]
+    for (const [i, table] of tables.entries()) {
+      heat.hear({ type: 'tableAdded', table, level: 0, tableBytes: 1, entryCount: 1 }, times[i]!)
+    }
+    for (const [i, nowMs] of times.entries()) {
+      for (let n = 0; n < 5; n++) db.getSync(`key ${i}`)
+      heat.noteReads(nowMs)
+    }
+    for (const what of ['writes', 'reads'] as const) {
+      const { rows } = heat.picture(what) as { rows: { t: number; cells: number[] }[] }
+      const sums = rows.map(({ cells }) => cells.reduce((sum, cell) => sum + cell, 0))
+      assert.equal(sums.filter((sum) => sum > 0).length, 3, what)
+      assert.equal(sums.reduce((sum, each) => sum + each), what === 'writes' ? 3 : 15)
+      assert.ok(rows.every(({ t }, i) => i === 0 || t < rows[i - 1]!.t), 'the newest first')
+    }
     await db.close()
   })
 })
