@@ -10,8 +10,16 @@ const db = new VarveLevel(location)
 const collection = (name) => db.sublevel(name, { valueEncoding: 'json' })
 const [accounts, transfers] = [collection('accounts'), collection('transfers')]
 
+// It reads and then writes, and no other transfer may come between: each begins when the one before it has ended.
+let last = Promise.resolve()
+function transfer(...given) {
+  const done = last.then(() => transferAlone(...given))
+  last = done.catch(() => undefined)
+  return done
+}
+
 // Writes both accounts and the transfer, or nothing. When it resolves, they are on the disk.
-async function transfer(id, from, to, amount) {
+async function transferAlone(id, from, to, amount) {
   const [source, target] = await accounts.getMany([from, to])
   if (source.balance < amount) throw new Error(`${from} has only ${source.balance}`)
   await db.batch([
@@ -26,8 +34,8 @@ await accounts.batch([
   { type: 'put', key: 'alan', value: { owner: 'Alan', balance: 20 } },
 ])
 const before = db.snapshot()
-await transfer('2026-01-05/1', 'ada', 'alan', 30)
-await transfer('2026-02-01/1', 'alan', 'ada', 5)
+// At once: without their order one of them would be lost.
+await Promise.all([transfer('2026-01-05/1', 'ada', 'alan', 30), transfer('2026-02-01/1', 'alan', 'ada', 5)])
 await transfer('2026-02-02/1', 'alan', 'ada', 500).catch((error) => console.log('refused:', error.message))
 
 console.log('before:', await accounts.getMany(['ada', 'alan'], { snapshot: before }))
