@@ -115,7 +115,7 @@ class Telling {
   private readonly base: OtelAttributes
   private readonly wallMs: () => number
   private readonly calls: OtelHistogram | null
-  private readonly jobs: Record<'flush' | 'compaction' | 'wal.sync', OtelHistogram> | null
+  private readonly background: Record<'flush' | 'compaction' | 'wal.sync', OtelHistogram> | null
   /** When the memtables that are being flushed were full, on the wall clock. */
   private readonly flushes = new Map<number, number>()
   /** When the compactions that are running began, on the wall clock. */
@@ -130,7 +130,7 @@ class Telling {
       description, unit: 's', advice: { explicitBucketBoundaries: BOUNDS },
     })
     this.calls = meter === null ? null : histogram('db.client.operation.duration', 'Duration of measured calls.')
-    this.jobs = meter === null ? null : {
+    this.background = meter === null ? null : {
       flush: histogram('varve.flush.duration', 'From a full memtable to its table.'),
       compaction: histogram('varve.compaction.duration', 'Whole compactions.'),
       'wal.sync': histogram('varve.wal.sync.duration', 'Syncs of logs.'),
@@ -156,7 +156,7 @@ class Telling {
   event(event: EngineEvent): void {
     switch (event.type) {
       case 'syncDone':
-        return this.jobs?.['wal.sync'].record(event.durationMs / 1000, this.base)
+        return this.background?.['wal.sync'].record(event.durationMs / 1000, this.base)
       case 'flushStage':
         if (event.stage === 'queued') this.flushes.set(event.id, this.wallMs())
         else if (event.stage === 'released') this.flushed(event.id, undefined)
@@ -175,7 +175,7 @@ class Telling {
       case 'compactionEnd': {
         const { id, durationMs, outputBytes } = event
         this.compactions.delete(id)
-        this.jobs?.compaction.record(durationMs / 1000, this.base)
+        this.background?.compaction.record(durationMs / 1000, this.base)
         return this.span('compaction', durationMs, { ...this.base, 'varve.output_bytes': outputBytes }, undefined)
       }
       default:
@@ -187,7 +187,7 @@ class Telling {
     this.flushes.delete(id)
     if (startMs === undefined) return
     const durationMs = Math.max(0, this.wallMs() - startMs)
-    if (error === undefined) this.jobs?.flush.record(durationMs / 1000, this.base)
+    if (error === undefined) this.background?.flush.record(durationMs / 1000, this.base)
     this.span('flush', durationMs, this.base, error)
   }
 
