@@ -47,7 +47,10 @@ export abstract class ViewReads<K, V> {
     setHidden(this, { source, form })
   }
 
-  /** The value, or undefined. Sees the state of the moment of the call. Rejects with INVALID_ARGUMENT for a codec. */
+  /**
+   * The value, or undefined. Sees the state of the moment of the call. Rejects with INVALID_ARGUMENT when a codec
+   * throws.
+   */
   get(key: K, options?: ReadOptions): Promise<V | undefined> {
     try {
       const { source: { view, reads }, form } = this

@@ -17,7 +17,10 @@ import { Watch } from './watch.js'
 
 /** An inspector that is open. */
 export interface Inspection {
-  /** The address for the browser, with a token that is good once, within a minute. Each reading makes a new one. */
+  /**
+   * The address for the browser, with a token that is good once, within a minute; each reading makes a new one. With
+   * the option `token` it has that one.
+   */
   readonly url: string
   /** Ends the server and its streams; a view that it opened itself is closed, a database that was given is not. */
   close(): Promise<void>

@@ -1,6 +1,6 @@
 /**
  * What: a few numbers of the statistics, noted once a second while somebody looks, and once in ten seconds else.
- * Owns: the ring of samples, of at most an hour and of 3,600. Thread: main.
+ * Owns: the ring of samples: at most 3,600, none older than `historyMs` before the last. Thread: main.
  */
 import type { Stats } from '../stats/index.js'
 

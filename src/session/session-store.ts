@@ -12,7 +12,7 @@ const DAY_MS = 86_400_000
 export interface StoredSession {
   /** The cookie says when the session expires, as a date or its text; without, the option `ttl` does. */
   cookie?: {
-    /** The end of the session. */
+    /** The end of the session, as a `Date` or its text; anything else says nothing of it. */
     expires?: Date | string | number | boolean | null | undefined
   }
   [name: string]: unknown
