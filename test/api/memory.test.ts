@@ -1,6 +1,6 @@
 /** What is promised about memory, from outside: the budget is kept, and a scan takes nothing from what is read. */
 import assert from 'node:assert/strict'
-import { KiB, MiB } from '../../src/base/index.js'
+import { KiB, MiB, SeededRandom } from '../../src/base/index.js'
 import { Varve } from '../../src/index.js'
 import type { VarveError } from '../../src/index.js'
 import { MemoryVfs } from '../../src/testing.js'
@@ -17,7 +17,8 @@ heavyTest('BUD-1: so does a load of a million entries of 17 bytes', (t) => {
 })
 
 heavyTest('a scan of everything, twice, takes no block from point reads', async () => {
-  const components = { vfs: new MemoryVfs() }
+  // With one hash seed of forty a table that does not have a hot key looks for it, and that is one hit more.
+  const components = { vfs: new MemoryVfs(), random: new SeededRandom(1) }
   const options = { writeBufferSize: MiB, blockCacheSize: 4 * MiB, workers: 0, compaction: { style: 'none' } } as const
   const db = await Varve.open('/db', { ...options, components })
   const keyOf = (i: number): string => String(i).padStart(8, '0')

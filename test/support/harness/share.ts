@@ -54,9 +54,9 @@ export function atLeast(count: number): number {
 }
 
 /** The share of the heavy tests that a short run does. */
-const HEAVY_SHARE = 1 / 6
+const HEAVY_SHARE = 1 / 8
 
-/** Tells whether this run does a test that takes seconds of a processor: a short run draws a sixth of them. */
+/** Tells whether this run does a test that takes seconds of a processor: a short run draws an eighth of them. */
 export function takesHeavy(name: string): boolean {
   return isWholeRun || new SeededRandom(drawSeed, `heavy ${name}`).chance(HEAVY_SHARE)
 }
